@@ -1,0 +1,59 @@
+// Many sessions, one journal file, one fdatasync for all that wait.
+//
+// Threads   submit(): any thread. `done` runs on the commit thread, once for every accepted submission, and must not
+//           block; it is called only after the record is durable (value) or is certain not to be promised (error).
+// Order     Records lie in the file in the order of submit().
+// Files     Rolls by size and age and on a close request (journal_reader.h). After an I/O error the file is left as it
+//           lies (suspect), everything waiting gets that error, and the next record opens a new file.
+// Space     Below `reserve_free_bytes` of free disk submit() answers kFull before anything is written.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "engine/base/clock.h"
+#include "engine/journal/journal_writer.h"
+
+namespace arch {
+
+class GroupCommit {
+ public:
+  struct Options {
+    uint64_t roll_bytes = 64ull << 20;
+    UnixNs roll_age = kNsPerDay;             ///< a file with content is closed when this old
+    uint64_t max_waiting_bytes = 64ull << 20; ///< submit() answers kTryAgain above (one message of any size is always let in)
+    uint64_t reserve_free_bytes = 2ull << 30;
+    uint64_t batch_bytes = 32ull << 20;      ///< at most this much in one pwritev
+  };
+  using Done = std::function<void(Result<RecordRef>)>;
+
+  /// Starts the commit thread. Opens no file before the first record (or `open_now`). `fs`, `clock` outlive it.
+  static Result<std::unique_ptr<GroupCommit>> create(Fs& fs, Clock& clock, std::string journal_directory,
+                                                     const ArchiveId& archive, const Options& options);
+  ~GroupCommit();  ///< stop()
+
+  /// Hands over one finished message. Errors (then `done` is never called): kTryAgain, kFull, kTooLarge.
+  Result<void> submit(Delivery delivery, std::string message, Done done);
+  /// submit() and wait.
+  Result<RecordRef> append(Delivery delivery, std::string message);
+
+  /// Closes the current file, if it has content, once all submitted before are durable. Blocks.
+  Result<void> close_file();
+  /// Waits for what was submitted, closes the file, ends the thread. Idempotent.
+  Result<void> stop();
+
+  struct Stats {
+    uint64_t records = 0, bytes = 0, syncs = 0, failures = 0;
+    uint64_t current_file = 0;  ///< number, 0 when none is open
+  };
+  Stats stats() const;
+
+ private:
+  GroupCommit();
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace arch
