@@ -2,8 +2,8 @@
 //
 // An archive is a directory (docs/architecture.md). Opening it kReader takes no lock, writes nothing into it, and works
 // beside a running engine. Opening it kEngine takes the engine lock (one process) and brings every derived row up to what
-// journal and segments hold when apply() is called. Appending needs neither: JournalSink-like use goes through append(),
-// which writes this process's own journal file.
+// journal and segments hold when apply() is called. Appending needs neither: append()
+// writes this process's own journal file.
 //
 // Threads   All const members may be called from any thread. apply(), pack(), put_texts(): one thread at a time each;
 //           the three may run beside each other and beside readers. append(): any thread.
@@ -23,13 +23,12 @@
 #include "engine/format/delivery.h"
 #include "engine/format/journal.h"
 #include "engine/io/fs.h"
+#include "engine/journal/archive_file.h"
 #include "engine/journal/journal_reader.h"
 #include "engine/mime/message.h"
 #include "engine/segment/segment_reader.h"
 
 namespace arch {
-
-constexpr uint32_t kArchiveFormatVersion = 1;
 
 /// What the catalog knows of a distinct message; enough to show it in a list without reading its bytes.
 struct MessageInfo {
