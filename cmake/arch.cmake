@@ -14,7 +14,9 @@ endfunction()
 function(arch_target_options target)
   target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR})
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Werror
-                         $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
+                         $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
+                         # g++ 12 sees overlaps in std::string's operator+ that are not there (GCC bug 105651)
+                         $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
   if(ARCH_FAULT_POINTS)
     target_compile_definitions(${target} PRIVATE ARCH_FAULT_POINTS)
   endif()

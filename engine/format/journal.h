@@ -24,9 +24,11 @@ namespace journal_format {
 
 constexpr std::string_view kMagic = "ARCHJNL\n";  // 8 bytes
 constexpr uint32_t kVersion = 1;
-constexpr size_t kHeaderSize = 72;         // magic 8, version 4, flags 4, archive 16, number 8, sync marker 16, created 8, checksum 8
-constexpr size_t kRecordHeaderSize = 88;   // marker 16, kind 4, fields 4, message 8, durable end 8, sequence in file 8, digest 32, checksum 8
-constexpr size_t kRecordTrailerSize = 8;   // XXH3-64 over everything from the marker to here
+constexpr size_t kHeaderSize =
+    72;  // magic 8, version 4, flags 4, archive 16, number 8, sync marker 16, created 8, checksum 8
+constexpr size_t kRecordHeaderSize =
+    88;  // marker 16, kind 4, fields 4, message 8, durable end 8, sequence in file 8, digest 32, checksum 8
+constexpr size_t kRecordTrailerSize = 8;  // XXH3-64 over everything from the marker to here
 
 enum class Kind : uint32_t { kDelivery = 1, kEnd = 2 };  // values are on disk
 
@@ -39,11 +41,11 @@ struct FileHeader {
 
 struct RecordHeader {
   Kind kind = Kind::kDelivery;
-  uint32_t fields_size = 0;    ///< encoded Delivery
+  uint32_t fields_size = 0;  ///< encoded Delivery
   uint64_t message_size = 0;
-  uint64_t durable_end = 0;    ///< offset up to which the file was known durable when this record was written
-  uint64_t ordinal = 0;        ///< 0, 1, 2 … within the file
-  Digest digest;               ///< of the message; zero for END
+  uint64_t durable_end = 0;  ///< offset up to which the file was known durable when this record was written
+  uint64_t ordinal = 0;      ///< 0, 1, 2 … within the file
+  Digest digest;             ///< of the message; zero for END
   uint64_t record_size() const { return kRecordHeaderSize + fields_size + message_size + kRecordTrailerSize; }
 };
 

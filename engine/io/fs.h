@@ -29,8 +29,9 @@ class File {
   virtual Result<void> allocate(uint64_t size) = 0;
   virtual Result<void> truncate(uint64_t size) = 0;
   virtual Result<uint64_t> size() const = 0;
-  /// flock(LOCK_EX | LOCK_NB): true when taken, false when somebody else holds it. Held until the File is destroyed.
-  virtual Result<bool> try_lock() = 0;
+  /// flock without waiting, exclusive or shared: true when taken, false when somebody else holds it. Held until the
+  /// File is destroyed.
+  virtual Result<bool> try_lock(bool shared = false) = 0;
   virtual Result<void> set_mode(uint32_t mode) = 0;
   virtual const std::string& path() const = 0;
 };
@@ -50,7 +51,8 @@ class Fs {
   virtual Result<void> rename_new(const std::string& from, const std::string& to) = 0;
   virtual Result<void> remove(const std::string& path) = 0;
   virtual Result<void> make_directory(const std::string& path) = 0;  ///< mode 0750; success when it is there already
-  virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;  ///< names, sorted, without . and ..
+  virtual Result<std::vector<std::string>> list(
+      const std::string& directory) = 0;  ///< names, sorted, without . and ..
   virtual Result<bool> exists(const std::string& path) = 0;
   virtual Result<uint64_t> free_bytes(const std::string& path) = 0;  ///< of the file system, for unprivileged users
 };

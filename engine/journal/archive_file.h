@@ -1,5 +1,5 @@
-// archive.toml and the directories around it: what makes a directory an archive. Small on purpose: arch-capture needs it
-// and links neither RocksDB nor Xapian.
+// archive.toml and the directories around it: what makes a directory an archive. Small on purpose: arch-capture needs
+// it and links neither RocksDB nor Xapian.
 #pragma once
 
 #include <string>
@@ -25,13 +25,13 @@ std::string catalog_directory(const std::string& archive);   // ARCHIVE/catalog
 std::string index_directory(const std::string& archive);     // ARCHIVE/index
 std::string tmp_directory(const std::string& archive);       // ARCHIVE/tmp
 
-/// Makes `directory` (parents too) with journal/, segments/, catalog/, index/, tmp/ and archive.toml, which is written last,
-/// synced and renamed into place: a directory without it is no archive. Errors: kExists (an archive is there, or the
-/// directory holds other files), kFull, kDenied, kIo.
+/// Makes `directory` (parents too) with journal/, segments/, catalog/, index/, tmp/ and archive.toml, which is
+/// written last, synced and renamed into place: a directory without it is no archive. Errors: kExists (an archive is
+/// there, or the directory holds other files), kFull, kDenied, kIo.
 Result<ArchiveFile> create_archive(Fs& fs, const std::string& directory, UnixNs now);
 
-/// Errors: kNotFound ("DIR is no archive", hint: archctl init), kInvalid (damaged: says the line; hint: the id stands in the
-/// header of every segment and journal file), kTooNew (names both versions), kDenied, kIo.
+/// Errors: kNotFound ("DIR is no archive", hint: archctl init), kInvalid (damaged: says the line; hint: the id stands
+/// in the header of every segment and journal file), kTooNew (names both versions), kDenied, kIo.
 Result<ArchiveFile> read_archive_file(Fs& fs, const std::string& directory);
 
 }  // namespace arch

@@ -3,7 +3,8 @@
 // Threads   submit(): any thread. `done` runs on the commit thread, once for every accepted submission, and must not
 //           block; it is called only after the record is durable (value) or is certain not to be promised (error).
 // Order     Records lie in the file in the order of submit().
-// Files     Rolls by size and age and on a close request (journal_reader.h). After an I/O error the file is left as it
+// Files     Rolls by size and age and on a close request (journal_reader.h). After an I/O error the file is left as
+// it
 //           lies (suspect), everything waiting gets that error, and the next record opens a new file.
 // Space     Below `reserve_free_bytes` of free disk submit() answers kFull before anything is written.
 #pragma once
@@ -22,10 +23,11 @@ class GroupCommit {
  public:
   struct Options {
     uint64_t roll_bytes = 64ull << 20;
-    UnixNs roll_age = kNsPerDay;             ///< a file with content is closed when this old
-    uint64_t max_waiting_bytes = 64ull << 20; ///< submit() answers kTryAgain above (one message of any size is always let in)
+    UnixNs roll_age = kNsPerDay;  ///< a file with content is closed when this old
+    uint64_t max_waiting_bytes =
+        64ull << 20;  ///< submit() answers kTryAgain above (one message of any size is always let in)
     uint64_t reserve_free_bytes = 2ull << 30;
-    uint64_t batch_bytes = 32ull << 20;      ///< at most this much in one pwritev
+    uint64_t batch_bytes = 32ull << 20;  ///< at most this much in one pwritev
   };
   using Done = std::function<void(Result<RecordRef>)>;
 

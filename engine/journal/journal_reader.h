@@ -2,8 +2,8 @@
 //
 // A record is accepted if and only if its header checksum, its whole checksum and (on request) the message's SHA-256
 // hold. Behind a bad range the reader looks for the next intact record of this file by its random sync marker. A bad
-// range is *damage* when a later intact record states a durable end beyond the range's start, otherwise a *torn batch*
-// that nobody was told about (docs/journal-format.md, "Damage").
+// range is *damage* when a later intact record states a durable end beyond the range's start, otherwise a *torn
+// batch* that nobody was told about (docs/journal-format.md, "Damage").
 #pragma once
 
 #include <functional>
@@ -30,16 +30,20 @@ class JournalReader {
   /// header (its writer died at birth) opens as empty.
   static Result<std::unique_ptr<JournalReader>> open(Fs& fs, const std::string& path);
 
+  /// A live file (the default) ends in zeros that its writer will overwrite, and may hold half a batch right now:
+  /// next() then reports only what is certain. Say false once list_journal() calls the file closed or abandoned.
+  void set_live(bool live) { live_ = live; }
+
   struct Record {
     RecordRef ref;
     journal_format::RecordHeader header;
     Delivery delivery;
   };
 
-  /// The next intact record at or behind `*offset` (0 or kHeaderSize = the start); moves `*offset` behind it. No value:
-  /// nothing more right now (live file) or at all. Bad ranges met on the way are appended to `*bad` when given; only a
-  /// range that is followed by an intact record, or lies in a closed file, is reported. The message bytes are read and
-  /// handed over through `*message` when not null. Errors: kIo.
+  /// The next intact record at or behind `*offset` (0 or kHeaderSize = the start); moves `*offset` behind it. No
+  /// value: nothing more right now (live file) or at all. Bad ranges met on the way are appended to `*bad` when
+  /// given; only a range that is followed by an intact record, or lies in a closed file, is reported. The message
+  /// bytes are read and handed over through `*message` when not null. Errors: kIo.
   Result<bool> next(uint64_t* offset, Record* record, std::string* message, std::vector<BadRange>* bad);
 
   /// The message of a record found earlier; its SHA-256 is checked. Errors: kIo, kCorrupt, kNotFound.
@@ -63,6 +67,19 @@ class JournalReader {
   journal_format::FileHeader header_;
   bool has_end_ = false;
   bool empty_ = false;  ///< shorter than a header
+  bool live_ = true;
+
+  // A window of the file for next(): large reads, few calls. Only the thread that calls next() touches it.
+  std::string window_;
+  uint64_t window_begin_ = 0;
+  Result<std::string_view> view(uint64_t offset, uint64_t size, bool fresh);
+  struct Intact {
+    journal_format::RecordHeader header;
+    std::string_view bytes;  ///< the whole record, in the window
+  };
+  Result<bool> intact_at(uint64_t offset, uint64_t file_end, bool fresh, Intact* intact);
+  Result<bool> find_intact(uint64_t from, uint64_t file_end, uint64_t* offset);
+  Result<uint64_t> largest_durable_end(uint64_t from, uint64_t file_end);
 };
 
 /// What a journal file is to the engine.

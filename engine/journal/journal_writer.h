@@ -2,10 +2,12 @@
 //
 // Promise   When sync() has returned, each record appended before it survives a killed process and a power cut; only
 //           then may "250" leave (RFC 5321 s6.1, RFC 1123 s5.3.3; LMTP: one per recipient, RFC 2033 s4.2).
-// Threads   One owner: no two members of one object at the same time. durable_end(): any thread. Many connections share
+// Threads   One owner: no two members of one object at the same time. durable_end(): any thread. Many connections
+// share
 //           one fdatasync through GroupCommit (group_commit.h), which owns the writer.
 // Units     Sizes and offsets are bytes from the first byte of the file. Times are UnixNs given by the caller.
-// Failure   After the first kIo the object is dead(): later calls return that same error; the file stays as it lies and
+// Failure   After the first kIo the object is dead(): later calls return that same error; the file stays as it lies
+// and
 //           is never opened for writing again. A failed fdatasync is never repeated: the kernel may by then call lost
 //           pages clean (Rebello et al., ATC 2020).
 #pragma once
@@ -15,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/base/clock.h"
 #include "engine/format/delivery.h"
@@ -50,14 +53,16 @@ class JournalWriter {
 
   /// Stages one record, checksummed as a whole; written by the next sync() in one pwritev with its neighbours.
   /// `message` is borrowed until sync() has returned; `delivery.digest` is its SHA-256 (the caller computed it while
-  /// the bytes came in). Errors, nothing staged: kTooLarge (over limits.h), kFull (does not fit what is reserved: close
-  /// and go on in a new file; a record larger than any file gets one of its own through Options::reserve_bytes).
+  /// the bytes came in). Errors, nothing staged: kTooLarge (over limits.h), kFull (does not fit what is reserved:
+  /// close and go on in a new file; a record larger than any file gets one of its own through
+  /// Options::reserve_bytes).
   Result<RecordRef> append(const Delivery& delivery, Bytes message);
 
   /// One pwritev and one fdatasync for all records since the last; returns the new durable_end(). Errors: kIo, kFull.
   Result<uint64_t> sync();
 
-  /// Writes the END record, cuts the preallocated rest, syncs, unlocks. Afterwards only destroy. Errors: kIo.
+  /// Writes the END record, cuts the preallocated rest, syncs, unlocks; a file without records is removed instead.
+  /// Afterwards only destroy. Errors: kIo.
   Result<void> close();
 
   uint64_t durable_end() const noexcept { return durable_end_.load(std::memory_order_acquire); }
@@ -69,8 +74,9 @@ class JournalWriter {
   bool dead() const noexcept { return dead_.has_value(); }
 
  private:
-  JournalWriter() = default;
+  JournalWriter();
   Fs* fs_ = nullptr;
+  std::string directory_;
   std::unique_ptr<File> file_;
   std::string path_;
   journal_format::FileHeader header_;
