@@ -1,0 +1,514 @@
+#include "query/text/analyser.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <unordered_set>
+
+#include "query/text/fold_table.h"
+
+namespace arch::text {
+namespace {
+
+constexpr char kWide = 1;  // in kAscii: the first byte of a longer sequence; 0: separates
+
+constexpr std::array<char, 256> make_ascii() {
+  std::array<char, 256> table{};
+  for (int c = '0'; c <= '9'; ++c) table[c] = static_cast<char>(c);
+  for (int c = 'a'; c <= 'z'; ++c) table[c] = static_cast<char>(c);
+  for (int c = 'A'; c <= 'Z'; ++c) table[c] = static_cast<char>(c - 'A' + 'a');
+  for (int c = 0x80; c <= 0xff; ++c) table[c] = kWide;
+  return table;
+}
+constexpr std::array<char, 256> kAscii = make_ascii();
+
+char ascii_class(std::string_view text, size_t at) { return kAscii[static_cast<unsigned char>(text[at])]; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// A cut at `size` bytes that leaves whole characters.
+size_t whole_characters(std::string_view text, size_t size) {
+  if (text.size() <= size) return text.size();
+  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;
+  return size;
+}
+
+// The sign between two words when it is one that joins them, as an ASCII character; ' ' stands for the blanks that French
+// puts inside numbers (no-break, thin, narrow). 0: not joined.
+char joiner(std::string_view gap) {
+  if (gap.size() == 1) {
+    switch (gap[0]) {
+      case '-':
+      case '_':
+      case '.':
+      case '@':
+      case '\'':
+      case '&':
+      case '+':
+      case '/':
+      case '\\':
+      case ',':
+        return gap[0];
+      default:
+        return 0;
+    }
+  }
+  if (gap.size() == 2) return gap == "\u00a0" ? ' ' : 0;
+  if (gap.size() != 3 || gap[0] != '\xe2' || gap[1] != '\x80') return 0;
+  switch (gap[2]) {
+    case '\x99':
+      return '\'';  // ’
+    case '\x90':    // hyphen
+    case '\x91':
+      return '-';  // no-break hyphen
+    case '\x89':   // thin space
+    case '\xaf':
+      return ' ';  // narrow no-break space
+    default:
+      return 0;
+  }
+}
+
+bool is_elided(std::string_view word) {
+  switch (word.size()) {
+    case 1:
+      return std::string_view("ldjnstcm").find(word[0]) != std::string_view::npos;
+    case 2:
+      return word == "qu";
+    case 6:
+      return word == "jusqu" || word == "lorsqu" || word == "puisqu" || word == "quoiqu" || word == "presqu";
+    default:
+      return word == "jusqu";
+  }
+}
+
+// What English hangs behind an apostrophe; "we're" must not become "were".
+bool is_contraction(std::string_view word) {
+  return word == "s" || word == "t" || word == "d" || word == "m" || word == "ll" || word == "re" || word == "ve";
+}
+
+bool all_digits(std::string_view word) { return std::all_of(word.begin(), word.end(), is_digit); }
+
+/// Gathers the words of one compound and says what terms it gives. At most kWords; a longer one is taken in pieces.
+class Compound {
+ public:
+  static constexpr size_t kWords = 32;
+
+  size_t size() const { return count_; }
+  bool full() const { return count_ == kWords; }
+  void clear() {
+    count_ = 0;
+    bytes_ = 0;
+  }
+  /// `sign` joins it to the word before; of no meaning for the first.
+  void add(std::string_view word, char sign) {
+    std::memcpy(buffer_ + bytes_, word.data(), word.size());
+    words_[count_] = {static_cast<uint16_t>(bytes_), static_cast<uint16_t>(word.size()), sign};
+    bytes_ += word.size();
+    ++count_;
+  }
+
+  /// each(term, covers): `covers` when the term stands for all the words.
+  template <class Each>
+  void finish(const Each& each) {
+    size_t begin = 0;
+    for (size_t i = 1; i <= count_; ++i) {
+      if (i < count_ && joins(i)) continue;
+      if (i < count_ && words_[i].sign == '@') {
+        size_t last = 0;
+        size_t first = address(i, &last, each);
+        if (first > begin + 1) segment(begin, first, each);
+        begin = i = last;
+        continue;
+      }
+      if (i - begin > 1) segment(begin, i, each);
+      begin = i;
+    }
+  }
+
+ private:
+  struct Word {
+    uint16_t at;
+    uint16_t size;
+    char sign;
+  };
+
+  std::string_view word(size_t i) const { return {buffer_ + words_[i].at, words_[i].size}; }
+
+  bool joins(size_t i) const {
+    std::string_view left = word(i - 1);
+    std::string_view right = word(i);
+    switch (words_[i].sign) {
+      case '@':
+        return false;
+      case ',':
+      case ' ':
+        return all_digits(left) && all_digits(right);
+      case '.':
+        return (left.size() == 1 && right.size() == 1) || (all_digits(left) && all_digits(right));
+      case '/':
+      case '\\':
+        return is_digit(left.back()) || is_digit(right.front());
+      default:
+        return true;
+    }
+  }
+
+  // Gives the terms of the address around the '@' in front of word `at`; returns its first word, and in *end the word
+  // behind it.
+  template <class Each>
+  size_t address(size_t at, size_t* end, const Each& each) {
+    size_t first = at - 1;
+    while (first > 0 && std::strchr(".-_+'&", words_[first].sign) != nullptr &&
+           !(words_[first].sign == '\'' && is_elided(word(first - 1))))
+      --first;
+    size_t last = at + 1;
+    while (last < count_ && (words_[last].sign == '.' || words_[last].sign == '-')) ++last;
+    std::string term;
+    size_t host = 0;
+    for (size_t i = first; i < last; ++i) {
+      if (i == at) host = term.size();
+      if (i > first) term.push_back(words_[i].sign);
+      term.append(word(i));
+    }
+    std::string_view whole(term);
+    each(whole.substr(0, whole_characters(whole, kAddressBytes)), first == 0 && last == count_);
+    whole.remove_prefix(host);
+    each(whole.substr(0, whole_characters(whole, kAddressBytes)), false);
+    *end = last;
+    return first;
+  }
+
+  template <class Each>
+  void segment(size_t begin, size_t end, const Each& each) {
+    size_t all_begin = begin;
+    size_t all_end = end;
+    while (end - begin > 1 && words_[begin + 1].sign == '\'' && is_elided(word(begin))) ++begin;
+    if (end - begin > 1 && words_[end - 1].sign == '\'' && is_contraction(word(end - 1))) --end;
+    if (end - begin < 2) return;
+    bool covers = begin == all_begin && end == all_end && begin == 0 && end == count_;
+    size_t digits = 0;
+    size_t bytes = 0;
+    bool inside_number = false;
+    for (size_t i = begin; i < end; ++i) {
+      if (all_digits(word(i))) ++digits;
+      bytes += word(i).size();
+      char sign = i > begin ? words_[i].sign : 0;
+      if (sign == ',' || sign == ' ' || (sign == '.' && is_digit(word(i).front()))) inside_number = true;
+    }
+    if (digits == end - begin) {
+      if (number(begin, end, covers, each)) return;
+      // 3.12.1 or 12/24 run together would be taken for other numbers; eight digits are a date, a telephone, a reference.
+      if (bytes < 8) return;
+    } else if (inside_number) {
+      return;  // "1.5kg" is not "15kg"
+    }
+    if (end - begin > kJoinedWords || bytes > kWordBytes) return;
+    char term[1 + kWordBytes];
+    term[0] = kJoinedMark;
+    size_t size = 1;
+    for (size_t i = begin; i < end; ++i) {
+      std::memcpy(term + size, word(i).data(), word(i).size());
+      size += word(i).size();
+    }
+    each(std::string_view(term, size), covers);
+  }
+
+  // 12 500,00 and 12.500,00 and 12,500.00 are one number: "=12500,00", and "=12500" for its whole part.
+  template <class Each>
+  bool number(size_t begin, size_t end, bool covers, const Each& each) const {
+    size_t i = begin + 1;
+    char thousands = words_[i].sign;
+    bool grouped = word(begin).size() <= 3 && word(i).size() == 3 && std::strchr(",. '", thousands) != nullptr;
+    if (grouped)
+      while (i < end && words_[i].sign == thousands && word(i).size() == 3) ++i;
+    size_t whole_end = i;
+    std::string_view decimals;
+    if (i < end) {
+      char sign = words_[i].sign;
+      bool decimal = (sign == ',' || sign == '.') && (!grouped || sign != thousands) && word(i).size() <= 2;
+      if (!decimal) return false;
+      decimals = word(i++);
+    }
+    if (i != end) return false;
+    std::string term(1, kJoinedMark);
+    for (size_t w = begin; w < whole_end; ++w) term.append(word(w));
+    if (term.size() > kWordBytes) return true;
+    if (grouped) each(term, covers && decimals.empty());
+    // Below 1,000 nobody writes thousands, and 12,50 and 12.50 are the same words anyway.
+    if (!decimals.empty() && term.size() > 4) each(term + "," + std::string(decimals), covers);
+    return true;
+  }
+
+  char buffer_[kWords * kWordBytes];
+  Word words_[kWords];
+  size_t count_ = 0;
+  size_t bytes_ = 0;
+};
+
+// The commonest words of French and English mail, folded. Measured, see docs/search.md; part of the index's schema.
+constexpr std::string_view kCommon[] = {
+    "a",   "and", "as",  "at",  "au",   "aux",  "avec", "be",   "by", "c",   "ce",   "cette", "d",    "dans", "de",
+    "des", "du",  "en",  "est", "et",   "for",  "from", "have", "i",  "il",  "in",   "is",    "it",   "je",   "l",
+    "la",  "le",  "les", "n",   "ne",   "nous", "of",   "on",   "or", "ou",  "par",  "pas",   "pour", "qu",   "que",
+    "qui", "s",   "se",  "sur", "that", "the",  "this", "to",   "un", "une", "vous", "with",  "you"};
+
+struct CommonSet {
+  std::unordered_set<std::string_view> words;
+  uint32_t first_letters = 0;  // most words are turned away without hashing
+  CommonSet() {
+    for (std::string_view word : kCommon) {
+      words.insert(word);
+      first_letters |= 1u << (word[0] - 'a');
+    }
+  }
+};
+
+template <class EachTerm, class EachPair>
+void walk(std::string_view text, const EachTerm& each_term, const EachPair& each_pair, bool want_terms,
+          bool want_pairs) {
+  Scanner scanner(text);
+  Compound compound;
+  std::string previous;
+  bool previous_common = false;
+  bool previous_single = false;
+  bool any = false;
+  size_t previous_end = 0;
+  std::string pair;
+  auto emit = [&](std::string_view term, bool) { each_term(term); };
+  while (scanner.next()) {
+    std::string_view term = scanner.term();
+    if (want_terms) {
+      each_term(term);
+      if (scanner.single()) {
+        if (previous_single && any && scanner.begin() == previous_end) {
+          pair.assign(previous).append(term);
+          each_term(pair);
+        }
+        if (compound.size() > 1) compound.finish(emit);
+        compound.clear();
+      } else {
+        char sign =
+            any && !previous_single ? joiner(text.substr(previous_end, scanner.begin() - previous_end)) : '\0';
+        if (sign == 0 || compound.full()) {
+          if (compound.size() > 1) compound.finish(emit);
+          compound.clear();
+        }
+        compound.add(term, sign);
+      }
+    }
+    bool common = want_pairs && is_common(term);
+    if (any && (common || previous_common)) {
+      pair.assign(previous).append(1, ' ').append(term);
+      each_pair(pair);
+    }
+    if (want_pairs || scanner.single()) previous.assign(term);
+    previous_common = common;
+    previous_single = scanner.single();
+    previous_end = scanner.end();
+    any = true;
+  }
+  if (want_terms && compound.size() > 1) compound.finish(emit);
+}
+
+}  // namespace
+
+bool Scanner::next() {
+  size_t at = position_;
+  const size_t end = text_.size();
+  for (;;) {
+    while (at < end && ascii_class(text_, at) == 0) ++at;
+    if (at == end) {
+      position_ = at;
+      return false;
+    }
+    if (ascii_class(text_, at) != kWide) break;
+    uint32_t code_point = 0;
+    size_t length = decode(text_, at, &code_point);
+    if (length == 0) {
+      ++at;
+      continue;
+    }
+    Kind kind = folding(code_point).kind;
+    if (kind == Kind::kWord || kind == Kind::kSingle) break;
+    at += length;
+  }
+  begin_ = at;
+  size_ = 0;
+  single_ = false;
+  for (; at < end; ++at) {
+    char c = ascii_class(text_, at);
+    if (c == 0) break;
+    if (c == kWide) return next_wide(at);
+    if (size_ < kWordBytes) term_[size_++] = c;
+  }
+  position_ = end_ = at;
+  return true;
+}
+
+// The rest of a word, from a byte that is not ASCII on.
+bool Scanner::next_wide(size_t at) {
+  bool cut = size_ == kWordBytes;
+  while (at < text_.size()) {
+    char c = ascii_class(text_, at);
+    if (c == 0) break;
+    if (c != kWide) {
+      if (size_ < kWordBytes && !cut) {
+        term_[size_++] = c;
+      } else {
+        cut = true;
+      }
+      ++at;
+      continue;
+    }
+    uint32_t code_point = 0;
+    size_t length = decode(text_, at, &code_point);
+    if (length == 0) break;
+    const Folding& folded = folding(code_point);
+    if (folded.kind == Kind::kSeparator) break;
+    if (folded.kind == Kind::kSingle) {
+      if (at != begin_) break;
+      std::memcpy(term_, folded.bytes, folded.size);
+      size_ = folded.size;
+      single_ = true;
+      at += length;
+      while (at < text_.size() && ascii_class(text_, at) == kWide) {  // its marks belong to it
+        length = decode(text_, at, &code_point);
+        if (length == 0 || folding(code_point).kind != Kind::kNothing) break;
+        at += length;
+      }
+      break;
+    }
+    if (folded.kind == Kind::kWord) {
+      if (!cut && size_ + folded.size <= kWordBytes) {
+        std::memcpy(term_ + size_, folded.bytes, folded.size);
+        size_ += folded.size;
+      } else {
+        cut = true;  // nothing behind the cut, not even a letter that would still fit
+      }
+    }
+    at += length;
+  }
+  position_ = end_ = at;
+  return true;
+}
+
+void tokenize(std::string_view text, const std::function<void(const Token&)>& each) {
+  Scanner scanner(text);
+  Token token;
+  while (scanner.next()) {
+    token.term.assign(scanner.term());
+    token.begin = static_cast<uint32_t>(scanner.begin());
+    token.end = static_cast<uint32_t>(scanner.end());
+    each(token);
+  }
+}
+
+std::vector<Token> tokens(std::string_view text) {
+  std::vector<Token> out;
+  tokenize(text, [&](const Token& token) { out.push_back(token); });
+  return out;
+}
+
+void index_terms(std::string_view text, const std::function<void(std::string_view)>& each) {
+  walk(
+      text, each, [](std::string_view) {}, true, false);
+}
+
+void index_pairs(std::string_view text, const std::function<void(std::string_view)>& each) {
+  walk(
+      text, [](std::string_view) {}, each, false, true);
+}
+
+void index_all(std::string_view text, const std::function<void(std::string_view)>& each_term,
+               const std::function<void(std::string_view)>& each_pair) {
+  walk(text, each_term, each_pair, true, true);
+}
+
+bool is_common(std::string_view term) {
+  static const CommonSet common;
+  if (term.size() > 5 || term[0] < 'a' || term[0] > 'z') return false;
+  if ((common.first_letters >> (term[0] - 'a') & 1) == 0) return false;
+  return common.words.count(term) != 0;
+}
+
+std::string fold(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (size_t at = 0; at < text.size();) {
+    char c = ascii_class(text, at);
+    if (c != kWide) {
+      out.push_back(c == 0 ? text[at] : c);
+      ++at;
+      continue;
+    }
+    uint32_t code_point = 0;
+    size_t length = decode(text, at, &code_point);
+    if (length == 0) {
+      out.append("\xef\xbf\xbd");  // U+FFFD
+      ++at;
+      continue;
+    }
+    const Folding& folded = folding(code_point);
+    if (folded.size != 0) {
+      out.append(folded.view());
+    } else if (folded.kind == Kind::kSeparator) {
+      out.append(text.substr(at, length));
+    }
+    at += length;
+  }
+  return out;
+}
+
+std::string address_term(std::string_view address) {
+  auto blank = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
+  while (!address.empty() && blank(address.front())) address.remove_prefix(1);
+  while (!address.empty() && blank(address.back())) address.remove_suffix(1);
+  std::string term = fold(address.substr(0, whole_characters(address, 4 * kAddressBytes)));
+  term.resize(whole_characters(term, kAddressBytes));
+  return term;
+}
+
+Ask ask(std::string_view text) {
+  Ask out;
+  Scanner scanner(text);
+  Compound compound;
+  bool joined = true;
+  size_t first_begin = 0;
+  size_t previous_end = 0;
+  while (scanner.next()) {
+    if (out.words.empty()) first_begin = scanner.begin();
+    char sign = out.words.empty() ? '\0' : joiner(text.substr(previous_end, scanner.begin() - previous_end));
+    joined = joined && !scanner.single() && (out.words.empty() || sign != 0) && !compound.full();
+    if (joined) compound.add(scanner.term(), sign);
+    out.words.emplace_back(scanner.term());
+    previous_end = scanner.end();
+  }
+  index_terms(text, [&](std::string_view term) {
+    if (term[0] != kJoinedMark && term.find('@') == std::string_view::npos) out.required.emplace_back(term);
+  });
+  std::sort(out.required.begin(), out.required.end());
+  out.required.erase(std::unique(out.required.begin(), out.required.end()), out.required.end());
+
+  if (out.words.empty()) return out;
+
+  if (first_begin > 0 && text[first_begin - 1] == '@') --first_begin;  // "@b.c" is a domain
+  std::string_view core = text.substr(first_begin, previous_end - first_begin);
+  if (std::count(core.begin(), core.end(), '@') == 1 && core.find_first_of(" \t\r\n") == std::string_view::npos) {
+    out.whole.push_back(address_term(core));
+    out.only_whole = true;
+    return out;
+  }
+  if (out.words.size() == 1) {
+    out.whole = {out.words[0], kJoinedMark + out.words[0]};
+    return out;
+  }
+  if (!joined) return out;
+  compound.finish([&](std::string_view term, bool covers) {
+    if (!covers) return;
+    out.whole.emplace_back(term);
+    if (term.find(',') == std::string_view::npos) out.whole.emplace_back(term.substr(1));
+  });
+  return out;
+}
+
+}  // namespace arch::text
