@@ -98,7 +98,11 @@ class Session {
   bool closing() const { return mode_ == Mode::kClosing; }
   /// Why the session ended before QUIT, for the log; empty otherwise.
   const std::string& fault() const { return fault_; }
+  /// MAIL was accepted and its message is not yet answered.
+  bool in_transaction() const { return in_transaction_; }
   bool receiving_content() const { return mode_ == Mode::kContent; }
+  /// Receiving content that is kept: more input takes more memory.
+  bool holds_content() const { return mode_ == Mode::kContent && verdict_ == Verdict::kKeep; }
   /// Bytes of content held for the message under way.
   uint64_t buffered_bytes() const { return message_.size(); }
 

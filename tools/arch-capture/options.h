@@ -1,0 +1,25 @@
+// The command line of arch-capture.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "engine/base/result.h"
+#include "ingest/smtp/server.h"
+
+namespace arch::capture {
+
+struct Flags {
+  std::string archive;
+  std::optional<smtp::Address> lmtp, smtp;
+  smtp::Server::Options server;
+  uint64_t reserve_bytes = 2ull << 30;
+  int ready_fd = -1;
+  bool log_json = false;
+};
+
+/// Nothing when the program has said all it was asked for (--help, --version). Errors: kUsage.
+Result<std::optional<Flags>> parse(int argc, char** argv);
+
+}  // namespace arch::capture
