@@ -25,9 +25,10 @@ bool checksum_holds(std::string_view bytes) {
 }
 
 tl::unexpected<Error> too_new(uint32_t version) {
-  return fail(Code::kTooNew,
-              "segment format " + std::to_string(version) + " is newer than this program's " + std::to_string(kVersion),
-              "use the release that wrote it, or a newer one");
+  return fail(
+      Code::kTooNew,
+      "segment format " + std::to_string(version) + " is newer than this program's " + std::to_string(kVersion),
+      "use the release that wrote it, or a newer one");
 }
 
 constexpr uint64_t pack_form(const Base64Form& form) {
@@ -159,7 +160,8 @@ void encode_footer(const Footer& footer, std::string* digests, std::string* meta
   }
   // By column: equal things next to each other compress.
   for (const MessageEntry& message : footer.messages) out.varint(message.size);
-  for (const MessageEntry& message : footer.messages) out.varint(message.skeleton_size << 1 | (message.crlf ? 1u : 0u));
+  for (const MessageEntry& message : footer.messages)
+    out.varint(message.skeleton_size << 1 | (message.crlf ? 1u : 0u));
   for (const MessageEntry& message : footer.messages) out.varint(message.steps.size());
   for (const MessageEntry& message : footer.messages) {
     for (const Step& step : message.steps) {
@@ -173,7 +175,9 @@ void encode_footer(const Footer& footer, std::string* digests, std::string* meta
 }
 
 Result<Footer> decode_footer(std::string_view digests, std::string_view meta, uint64_t footer_offset) {
-  const auto bad = [](const char* why) { return fail(Code::kCorrupt, std::string("the footer is malformed: ") + why); };
+  const auto bad = [](const char* why) {
+    return fail(Code::kCorrupt, std::string("the footer is malformed: ") + why);
+  };
   Footer footer;
   ByteReader in(meta);
   footer.previous_footer_digest = in.digest();
@@ -226,7 +230,8 @@ Result<Footer> decode_footer(std::string_view digests, std::string_view meta, ui
     if (message.skeleton_size > limits::kMessageBytes) return bad("a skeleton's size");
     skeletons += message.skeleton_size;
   }
-  if (!in.ok() || skeletons != stream_size[static_cast<size_t>(Stream::kSkeleton)]) return bad("the sum of the skeletons");
+  if (!in.ok() || skeletons != stream_size[static_cast<size_t>(Stream::kSkeleton)])
+    return bad("the sum of the skeletons");
   for (MessageEntry& message : footer.messages) {
     const uint64_t steps = in.varint();
     if (!in.ok() || steps > kMaxSteps || steps > in.rest().size()) return bad("a recipe's length");
@@ -238,7 +243,8 @@ Result<Footer> decode_footer(std::string_view digests, std::string_view meta, ui
       const uint64_t value = in.varint();
       step.kind = static_cast<Step::Kind>(value & 3);
       step.value = value >> 2;
-      if (step.kind == Step::Kind::kEncode || step.kind == Step::Kind::kBlobEncoded) step.form = unpack_form(in.varint());
+      if (step.kind == Step::Kind::kEncode || step.kind == Step::Kind::kBlobEncoded)
+        step.form = unpack_form(in.varint());
       if (step.kind == Step::Kind::kCopy || step.kind == Step::Kind::kEncode) {
         if (step.value > message.skeleton_size - used) return bad("a recipe takes more than its skeleton");
         used += step.value;

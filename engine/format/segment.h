@@ -21,16 +21,18 @@ namespace arch::segment_format {
 constexpr std::string_view kMagic = "ARCHSEG\n";         // 8 bytes
 constexpr std::string_view kTrailerMagic = "ARCHEND\n";  // 8 bytes
 constexpr uint32_t kVersion = 1;
-constexpr size_t kHeaderSize = 64;    // magic 8, version 4, flags 4, archive 16, number 4, reserved 12, created 8, checksum 8
-constexpr size_t kTrailerSize = 120;  // magic 8, version 4, flags 4, footer offset 8, digests 8, meta stored 8, meta raw 8,
-                                      // footer digest 32, content digest 32, checksum 8
-constexpr uint64_t kMaxBlockRaw = 64ull << 20;    // no block's content is larger
+constexpr size_t kHeaderSize =
+    64;  // magic 8, version 4, flags 4, archive 16, number 4, reserved 12, created 8, checksum 8
+constexpr size_t kTrailerSize =
+    120;  // magic 8, version 4, flags 4, footer offset 8, digests 8, meta stored 8, meta raw 8,
+          // footer digest 32, content digest 32, checksum 8
+constexpr uint64_t kMaxBlockRaw = 64ull << 20;  // no block's content is larger
 constexpr uint64_t kMaxFooterRaw = 1ull << 30;
-constexpr uint64_t kMaxMessages = 16ull << 20;    // of one segment
-constexpr uint64_t kMaxSteps = 20'000;            // of one recipe
+constexpr uint64_t kMaxMessages = 16ull << 20;  // of one segment
+constexpr uint64_t kMaxSteps = 20'000;          // of one recipe
 
 enum class Stream : uint8_t { kSkeleton = 1, kSmallPart = 2, kLargePart = 3, kRecord = 4 };  // values are on disk
-enum class Codec : uint8_t { kStored = 0, kZstd = 1 };                                        // values are on disk
+enum class Codec : uint8_t { kStored = 0, kZstd = 1 };                                       // values are on disk
 
 struct Header {
   ArchiveId archive;
@@ -54,11 +56,11 @@ Result<Trailer> decode_trailer(std::string_view bytes);
 struct Block {
   Stream stream = Stream::kSkeleton;
   Codec codec = Codec::kStored;
-  uint8_t level = 0;         ///< zstd level it was made with, for the curious
+  uint8_t level = 0;  ///< zstd level it was made with, for the curious
   uint64_t stored_size = 0;
   uint64_t raw_size = 0;
-  uint64_t checksum = 0;     ///< XXH3-64 of the stored bytes
-  uint64_t offset = 0;       ///< in the file; derived: blocks follow each other from kHeaderSize on
+  uint64_t checksum = 0;  ///< XXH3-64 of the stored bytes
+  uint64_t offset = 0;    ///< in the file; derived: blocks follow each other from kHeaderSize on
 };
 
 /// How a base64 body was written: what makes re-encoding exact.
@@ -72,8 +74,8 @@ struct Base64Form {
 struct Step {
   enum class Kind : uint8_t { kCopy = 0, kEncode = 1, kBlob = 2, kBlobEncoded = 3 };  // values are on disk
   Kind kind = Kind::kCopy;
-  uint64_t value = 0;        ///< kCopy, kEncode: bytes of skeleton; kBlob…: index, own blobs first, then foreign ones
-  Base64Form form;           ///< kEncode, kBlobEncoded
+  uint64_t value = 0;  ///< kCopy, kEncode: bytes of skeleton; kBlob…: index, own blobs first, then foreign ones
+  Base64Form form;     ///< kEncode, kBlobEncoded
   bool operator==(const Step&) const = default;
 };
 
@@ -81,13 +83,13 @@ struct MessageEntry {
   Digest digest;
   uint64_t size = 0;
   uint64_t skeleton_size = 0;
-  bool crlf = false;         ///< copied skeleton bytes get a CR before each LF
-  std::vector<Step> steps;   ///< empty: the skeleton as a whole
+  bool crlf = false;        ///< copied skeleton bytes get a CR before each LF
+  std::vector<Step> steps;  ///< empty: the skeleton as a whole
 };
 struct BlobEntry {
   Digest digest;
-  uint64_t size = 0;         ///< of the stored form
-  bool large = false;        ///< in the large-part stream, at a block's start; small ones come first
+  uint64_t size = 0;   ///< of the stored form
+  bool large = false;  ///< in the large-part stream, at a block's start; small ones come first
 };
 struct ForeignEntry {
   Digest digest;

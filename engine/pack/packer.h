@@ -22,11 +22,11 @@
 namespace arch {
 
 struct PackOptions {
-  int level = 9;                         ///< zstd, 1..19
-  uint32_t block_bytes = 1u << 20;       ///< solid blocks; recorded per block, so a later release may choose otherwise
-  uint32_t own_frame_bytes = 64u << 10;  ///< a part at least this large has frames of its own
-  uint32_t cut_bytes = 16u << 20;        ///< largest frame
-  uint32_t inline_part_bytes = 2u << 10; ///< a smaller decoded part stays in the skeleton stream
+  int level = 9;                    ///< zstd, 1..19
+  uint32_t block_bytes = 1u << 20;  ///< solid blocks; recorded per block, so a later release may choose otherwise
+  uint32_t own_frame_bytes = 64u << 10;   ///< a part at least this large has frames of its own
+  uint32_t cut_bytes = 16u << 20;         ///< largest frame
+  uint32_t inline_part_bytes = 2u << 10;  ///< a smaller decoded part stays in the skeleton stream
   int threads = 2;
 };
 
@@ -55,10 +55,12 @@ struct PackResult {
 };
 
 /// `items` in rising sequence; of several items with one digest and store_message the first stores, the others refer.
+/// `journal_files` are the numbers of the files the items lie in; the footer keeps them.
 /// `number` is the new segment's; `previous` the footer digest of the one before (zero for the first).
 /// Errors: kFull (nothing left behind), kIo, kCorrupt (a message did not read back: nothing is published), kExists.
 Result<PackResult> pack_segment(Fs& fs, const ArchiveId& archive, uint32_t number, const Digest& previous, UnixNs now,
                                 const std::string& tmp_directory, const std::string& segments_directory,
-                                const std::vector<PackItem>& items, PackSource& source, const PackOptions& options);
+                                const std::vector<PackItem>& items, const std::vector<uint64_t>& journal_files,
+                                PackSource& source, const PackOptions& options);
 
 }  // namespace arch

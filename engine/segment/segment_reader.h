@@ -54,8 +54,9 @@ class SegmentReader {
     Digest footer_digest;           ///< names this segment; the next one states it as its predecessor
     Digest previous_footer_digest;  ///< zero for the first
     uint64_t file_size = 0;
-    uint64_t raw_bytes = 0;         ///< sum of the sizes of the messages stored here
+    uint64_t raw_bytes = 0;                          ///< sum of the sizes of the messages stored here
     uint64_t first_sequence = 0, last_sequence = 0;  ///< of the deliveries; 0,0 when none
+    std::vector<uint64_t> journal_files;             ///< it was born from these: a crash may leave them beside it
   };
 
   /// Errors: kNotFound, kIo, kInvalid (no segment), kTooNew, kCorrupt (trailer or footer).
@@ -89,7 +90,7 @@ class SegmentReader {
 
   struct DeliveryEntry {
     uint64_t sequence = 0;
-    Delivery delivery;          ///< digest filled in; its message may lie in an earlier segment
+    Delivery delivery;  ///< digest filled in; its message may lie in an earlier segment
   };
   /// In rising sequence. Stops early when `each` returns false. Errors: kCorrupt, kIo.
   Result<void> for_each_delivery(const std::function<bool(const DeliveryEntry&)>& each) const;

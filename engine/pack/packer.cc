@@ -1,0 +1,399 @@
+#include "engine/pack/packer.h"
+
+#include <zstd.h>
+
+#include <algorithm>
+#include <deque>
+#include <future>
+#include <unordered_map>
+#include <utility>
+
+#include "engine/base/bytes.h"
+#include "engine/format/segment.h"
+#include "engine/mime/message.h"
+#include "engine/pack/cut.h"
+
+namespace arch {
+
+using pack::Piece;
+using segment_format::Base64Form;
+using segment_format::Block;
+using segment_format::Codec;
+using segment_format::Footer;
+using segment_format::Step;
+using segment_format::Stream;
+
+namespace {
+
+constexpr size_t kSampleBytes = 128u << 10;  // of a large part: does it compress at all?
+
+struct Compressed {
+  Block block;
+  std::string stored;
+};
+
+struct CompressionContext {
+  ZSTD_CCtx* context = ZSTD_createCCtx();
+  CompressionContext() { ARCH_CHECK(context != nullptr); }
+  CompressionContext(const CompressionContext&) = delete;
+  CompressionContext& operator=(const CompressionContext&) = delete;
+  ~CompressionContext() { ZSTD_freeCCtx(context); }
+};
+
+std::string zstd_frame(std::string_view raw, int level) {
+  CompressionContext compression;
+  ZSTD_CCtx_setParameter(compression.context, ZSTD_c_compressionLevel, level);
+  ZSTD_CCtx_setParameter(compression.context, ZSTD_c_checksumFlag, 0);  // the block table has a checksum of its own
+  ZSTD_CCtx_setParameter(compression.context, ZSTD_c_contentSizeFlag, 1);
+  std::string out(ZSTD_compressBound(raw.size()), '\0');
+  const size_t size = ZSTD_compress2(compression.context, out.data(), out.size(), raw.data(), raw.size());
+  ARCH_CHECK(!ZSTD_isError(size));  // the bound was asked for, the parameters are valid
+  out.resize(size);
+  return out;
+}
+
+// Worth it from one part in a hundred on: below that the reader's time is worth more.
+bool shrinks(size_t compressed, size_t raw) { return compressed < raw - raw / 100; }
+
+Compressed compress_block(Stream stream, std::string raw, int level) {
+  Compressed out;
+  out.block.stream = stream;
+  out.block.raw_size = raw.size();
+  // A photograph or an archive says so in its first bytes; then the rest need not be tried.
+  const bool hopeless =
+      stream == Stream::kLargePart && raw.size() > 2 * kSampleBytes &&
+      !shrinks(zstd_frame(std::string_view(raw).substr(raw.size() / 2, kSampleBytes), 1).size(), kSampleBytes);
+  if (!hopeless) {
+    std::string frame = zstd_frame(raw, level);
+    if (shrinks(frame.size(), raw.size())) {
+      out.block.codec = Codec::kZstd;
+      out.block.level = static_cast<uint8_t>(level);
+      out.stored = std::move(frame);
+    }
+  }
+  if (out.block.codec == Codec::kStored) out.stored = std::move(raw);
+  out.block.stored_size = out.stored.size();
+  out.block.checksum = checksum64(as_bytes(out.stored));
+  return out;
+}
+
+// Writes blocks in the order they were given, compressing several at a time.
+class BlockWriter {
+ public:
+  BlockWriter(File& file, uint64_t offset, int level, int threads)
+      : file_(file), offset_(offset), level_(level), threads_(static_cast<size_t>(std::max(threads, 1))) {}
+
+  Result<void> add(Stream stream, std::string raw) {
+    if (raw.empty()) return {};
+    under_way_.push_back(std::async(std::launch::async, compress_block, stream, std::move(raw), level_));
+    while (under_way_.size() > threads_) ARCH_TRY_VOID(write_one());
+    return {};
+  }
+  Result<void> finish() {
+    while (!under_way_.empty()) ARCH_TRY_VOID(write_one());
+    return {};
+  }
+  Result<void> write(std::string_view bytes) {
+    hash_.update(as_bytes(bytes));
+    ARCH_TRY_VOID(file_.pwritev(offset_, {{const_cast<char*>(bytes.data()), bytes.size()}}));
+    offset_ += bytes.size();
+    return {};
+  }
+  uint64_t offset() const { return offset_; }
+  Digest digest() { return hash_.finish(); }
+  std::vector<Block> take_blocks() { return std::move(blocks_); }
+
+ private:
+  Result<void> write_one() {
+    Compressed block = under_way_.front().get();
+    under_way_.pop_front();
+    block.block.offset = offset_;
+    ARCH_TRY_VOID(write(block.stored));
+    blocks_.push_back(block.block);
+    return {};
+  }
+
+  File& file_;
+  uint64_t offset_;
+  const int level_;
+  const size_t threads_;
+  Sha256 hash_;
+  std::deque<std::future<Compressed>> under_way_;
+  std::vector<Block> blocks_;
+};
+
+// A stream of small things: blocks end at a thing's end once they are full.
+class SolidStream {
+ public:
+  SolidStream(BlockWriter& writer, Stream stream, const PackOptions& options)
+      : writer_(writer), stream_(stream), block_bytes_(options.block_bytes), cut_bytes_(options.cut_bytes) {}
+  Result<void> add(std::string_view bytes) {
+    if (!buffer_.empty() && buffer_.size() + bytes.size() > block_bytes_ + block_bytes_ / 4) ARCH_TRY_VOID(flush());
+    while (buffer_.size() + bytes.size() > cut_bytes_) {  // one thing larger than a reader shall decode at once
+      const size_t take = cut_bytes_ - buffer_.size();
+      buffer_.append(bytes.substr(0, take));
+      bytes.remove_prefix(take);
+      ARCH_TRY_VOID(flush());
+    }
+    buffer_.append(bytes);
+    return buffer_.size() >= block_bytes_ ? flush() : Result<void>{};
+  }
+  Result<void> flush() { return writer_.add(stream_, std::exchange(buffer_, {})); }
+
+ private:
+  BlockWriter& writer_;
+  const Stream stream_;
+  const size_t block_bytes_, cut_bytes_;
+  std::string buffer_;
+};
+
+struct PlannedMessage {
+  size_t item = 0;
+  uint64_t thread = 0;
+  UnixNs date = 0;
+  std::vector<Piece> pieces;
+};
+
+struct PlannedBlob {
+  uint64_t size = 0;
+  bool large = false;
+  bool written = false;
+  size_t message = 0, piece = 0;  // who brings it: in stored order
+  uint32_t index = 0;             // among own blobs
+};
+
+struct Plan {
+  std::vector<PlannedMessage> messages;  // in stored order
+  std::unordered_map<Digest, PlannedBlob, DigestHash> own;
+  std::unordered_map<Digest, uint32_t, DigestHash> foreign;  // -> index among the foreign
+  std::vector<segment_format::ForeignEntry> foreign_entries;
+  uint64_t shared_blobs = 0;
+};
+
+Result<std::string> read_message(PackSource& source, const PackItem& item, size_t index) {
+  std::string message;
+  auto delivery = source.read(index, &message);
+  if (!delivery) return tl::unexpected<Error>(delivery.error());
+  if (message.size() != item.message_size || Sha256::of(as_bytes(message)) != item.digest)
+    return fail(Code::kCorrupt, "message " + item.digest.hex() + " does not have its digest any more",
+                "run: archctl verify; nothing was packed, the journal files stay");
+  return message;
+}
+
+Result<Plan> make_plan(const std::vector<PackItem>& items, PackSource& source, const PackOptions& options) {
+  Plan plan;
+  std::unordered_map<Digest, bool, DigestHash> seen;
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (!items[i].store_message || !seen.emplace(items[i].digest, true).second) continue;
+    ARCH_TRY(std::string message, read_message(source, items[i], i));
+    const mime::Message parsed = mime::parse(message);
+    PlannedMessage planned;
+    planned.item = i;
+    planned.thread = pack::thread_key(parsed);
+    planned.date = parsed.has_date ? parsed.date : parsed.received;
+    planned.pieces = pack::find_pieces(message, parsed, options);
+    plan.messages.push_back(std::move(planned));
+  }
+  // Threads by their first mail, so that neighbours in time stay neighbours; mails of a thread next to each other.
+  std::unordered_map<uint64_t, std::pair<UnixNs, size_t>> first;
+  for (const PlannedMessage& message : plan.messages) {
+    auto [entry, fresh] = first.emplace(message.thread, std::make_pair(message.date, message.item));
+    if (!fresh) entry->second = std::min(entry->second, std::make_pair(message.date, message.item));
+  }
+  std::sort(plan.messages.begin(), plan.messages.end(), [&](const PlannedMessage& a, const PlannedMessage& b) {
+    if (a.thread != b.thread) return first[a.thread] < first[b.thread];
+    return std::make_pair(a.date, a.item) < std::make_pair(b.date, b.item);
+  });
+  for (size_t m = 0; m < plan.messages.size(); ++m) {
+    for (size_t p = 0; p < plan.messages[m].pieces.size(); ++p) {
+      const Piece& piece = plan.messages[m].pieces[p];
+      if (piece.inlined) continue;
+      if (plan.own.count(piece.digest) != 0 || plan.foreign.count(piece.digest) != 0) {
+        ++plan.shared_blobs;
+        continue;
+      }
+      ARCH_TRY(auto published, source.find_blob(piece.digest));
+      if (published) {
+        ++plan.shared_blobs;
+        plan.foreign.emplace(piece.digest, static_cast<uint32_t>(plan.foreign_entries.size()));
+        plan.foreign_entries.push_back({piece.digest, published->segment});
+        continue;
+      }
+      PlannedBlob blob;
+      blob.size = piece.stored_size;
+      blob.large = piece.stored_size >= options.own_frame_bytes;
+      blob.message = m;
+      blob.piece = p;
+      plan.own.emplace(piece.digest, blob);
+    }
+  }
+  return plan;
+}
+
+}  // namespace
+
+Result<PackResult> pack_segment(Fs& fs, const ArchiveId& archive, uint32_t number, const Digest& previous, UnixNs now,
+                                const std::string& tmp_directory, const std::string& segments_directory,
+                                const std::vector<PackItem>& items, const std::vector<uint64_t>& journal_files,
+                                PackSource& source, const PackOptions& options) {
+  PackResult result;
+  ARCH_TRY(Plan plan, make_plan(items, source, options));
+
+  // Own blobs in stored order: small ones grouped by kind, then large ones in the order of the messages.
+  std::vector<std::pair<Digest, PlannedBlob*>> small, large;
+  for (auto& [digest, blob] : plan.own) (blob.large ? large : small).emplace_back(digest, &blob);
+  const auto piece_of = [&](const PlannedBlob& blob) -> const Piece& {
+    return plan.messages[blob.message].pieces[blob.piece];
+  };
+  std::sort(small.begin(), small.end(), [&](const auto& a, const auto& b) {
+    const int order = piece_of(*a.second).kind.compare(piece_of(*b.second).kind);
+    if (order != 0) return order < 0;
+    return std::make_pair(a.second->message, a.second->piece) < std::make_pair(b.second->message, b.second->piece);
+  });
+  std::sort(large.begin(), large.end(), [](const auto& a, const auto& b) {
+    return std::make_pair(a.second->message, a.second->piece) < std::make_pair(b.second->message, b.second->piece);
+  });
+
+  Footer footer;
+  footer.previous_footer_digest = previous;
+  footer.journal_files = journal_files;
+  footer.foreign = plan.foreign_entries;
+  for (auto& [digest, blob] : small) {
+    blob->index = static_cast<uint32_t>(footer.blobs.size());
+    footer.blobs.push_back({digest, blob->size, false});
+  }
+  for (auto& [digest, blob] : large) {
+    blob->index = static_cast<uint32_t>(footer.blobs.size());
+    footer.blobs.push_back({digest, blob->size, true});
+  }
+
+  const std::string tmp_path = tmp_directory + "/" + segment_file_name(number);
+  const std::string path = segments_directory + "/" + segment_file_name(number);
+  ARCH_TRY(bool published_before, fs.exists(path));
+  if (published_before) return fail(Code::kExists, path + " exists already");
+  // What an earlier attempt left behind was never published.
+  ARCH_TRY(bool left_over, fs.exists(tmp_path));
+  if (left_over) ARCH_TRY_VOID(fs.remove(tmp_path));
+
+  const auto born = [&]() -> Result<void> {
+    ARCH_TRY(auto file, fs.create(tmp_path));
+    BlockWriter writer(*file, 0, options.level, options.threads);
+    ARCH_TRY_VOID(writer.write(segment_format::encode_header({archive, number, now})));
+
+    // Skeletons thread by thread, and the large parts as they come by.
+    SolidStream skeletons(writer, Stream::kSkeleton, options);
+    std::unordered_map<Digest, uint64_t, DigestHash> message_index;
+    for (size_t m = 0; m < plan.messages.size(); ++m) {
+      const PlannedMessage& planned = plan.messages[m];
+      const PackItem& item = items[planned.item];
+      ARCH_TRY(std::string message, read_message(source, item, planned.item));
+      segment_format::MessageEntry entry;
+      entry.digest = item.digest;
+      entry.size = message.size();
+      const std::string skeleton = pack::make_skeleton(message, planned.pieces, &entry.crlf, &entry.steps);
+      entry.skeleton_size = skeleton.size();
+      size_t step = 0;
+      for (size_t p = 0; p < planned.pieces.size(); ++p) {
+        const Piece& piece = planned.pieces[p];
+        if (piece.inlined) continue;
+        while (entry.steps[step].kind == Step::Kind::kCopy || entry.steps[step].kind == Step::Kind::kEncode) ++step;
+        auto own = plan.own.find(piece.digest);
+        entry.steps[step++].value =
+            own != plan.own.end() ? own->second.index : footer.blobs.size() + plan.foreign.at(piece.digest);
+        if (own == plan.own.end() || own->second.message != m || own->second.piece != p || !own->second.large)
+          continue;
+        std::string content = pack::stored_form(message, piece);
+        for (size_t at = 0; at < content.size(); at += options.cut_bytes)
+          ARCH_TRY_VOID(writer.add(Stream::kLargePart, content.substr(at, options.cut_bytes)));
+      }
+      ARCH_TRY_VOID(skeletons.add(skeleton));
+      message_index.emplace(item.digest, footer.messages.size());
+      result.raw_bytes += message.size();
+      if (entry.steps.empty()) ++result.stored_whole;
+      footer.messages.push_back(std::move(entry));
+    }
+    ARCH_TRY_VOID(skeletons.flush());
+
+    SolidStream parts(writer, Stream::kSmallPart, options);
+    for (const auto& [digest, blob] : small) {
+      const PlannedMessage& planned = plan.messages[blob->message];
+      ARCH_TRY(std::string message, read_message(source, items[planned.item], planned.item));
+      ARCH_TRY_VOID(parts.add(pack::stored_form(message, planned.pieces[blob->piece])));
+    }
+    ARCH_TRY_VOID(parts.flush());
+
+    SolidStream records(writer, Stream::kRecord, options);
+    uint64_t last_sequence = 0;
+    for (size_t i = 0; i < items.size(); ++i) {
+      ARCH_TRY(Delivery delivery, source.read(i, nullptr));
+      ByteWriter record;
+      record.varint(items[i].sequence - last_sequence);
+      last_sequence = items[i].sequence;
+      auto own = message_index.find(items[i].digest);
+      record.varint(own == message_index.end() ? 0 : own->second + 1);
+      if (own == message_index.end()) record.digest(items[i].digest);
+      record.sized(encode_delivery(delivery));
+      ARCH_TRY_VOID(records.add(record.view()));
+    }
+    ARCH_TRY_VOID(records.flush());
+    ARCH_TRY_VOID(writer.finish());
+
+    footer.deliveries = items.size();
+    if (!items.empty()) {
+      footer.first_sequence = items.front().sequence;
+      footer.last_sequence = items.back().sequence;
+    }
+    footer.blocks = writer.take_blocks();
+    std::string digests, meta;
+    segment_format::encode_footer(footer, &digests, &meta);
+    segment_format::Trailer trailer;
+    trailer.footer_offset = writer.offset();
+    trailer.content_digest = writer.digest();
+    trailer.digests_size = digests.size();
+    trailer.meta_raw = meta.size();
+    std::string bytes = digests + zstd_frame(meta, options.level);
+    trailer.meta_stored = bytes.size() - digests.size();
+    trailer.footer_digest = Sha256::of(as_bytes(bytes));
+    bytes += segment_format::encode_trailer(trailer);
+    ARCH_TRY_VOID(file->pwritev(trailer.footer_offset, {{bytes.data(), bytes.size()}}));
+    ARCH_TRY_VOID(file->set_mode(0444));
+    ARCH_TRY_VOID(file->fdatasync());
+
+    // Read back through the reader that will serve it: what does not come back byte for byte is not published.
+    ARCH_TRY(auto reader, SegmentReader::open(fs, tmp_path));
+    BlockCache cache(64ull << 20);
+    const auto foreign = [&](const Digest& digest, uint32_t segment) { return source.read_blob(digest, segment); };
+    if (reader->message_count() != footer.messages.size()) return fail(Code::kCorrupt, tmp_path + " lost messages");
+    for (uint32_t i = 0; i < reader->message_count(); ++i) {
+      auto message = reader->read_message(i, foreign, &cache);
+      if (!message) return tl::unexpected<Error>(message.error());
+    }
+    uint64_t deliveries = 0;
+    ARCH_TRY_VOID(reader->for_each_delivery([&](const SegmentReader::DeliveryEntry& entry) {
+      const bool same = deliveries < items.size() && entry.sequence == items[deliveries].sequence &&
+                        entry.delivery.digest == items[deliveries].digest;
+      if (same) ++deliveries;
+      return same;
+    }));
+    if (deliveries != items.size()) return fail(Code::kCorrupt, tmp_path + " lost deliveries");
+
+    ARCH_TRY_VOID(fs.rename_new(tmp_path, path));
+    ARCH_TRY_VOID(fs.sync_directory(segments_directory));
+    return fs.sync_directory(tmp_directory);
+  }();
+  if (!born) {
+    // Nothing was published: the unfinished file is of no use to anyone, and may stand in the way of a full disk.
+    ARCH_TRY(bool there, fs.exists(tmp_path));
+    if (there) ARCH_TRY_VOID(fs.remove(tmp_path));
+    return tl::unexpected<Error>(born.error());
+  }
+  ARCH_TRY(result.segment, SegmentReader::open(fs, path));
+  result.path = path;
+  result.messages = footer.messages.size();
+  result.deliveries = items.size();
+  result.blobs = footer.blobs.size();
+  result.shared_blobs = plan.shared_blobs;
+  return result;
+}
+
+}  // namespace arch
