@@ -25,6 +25,11 @@ auto retry(Call call) -> decltype(call()) {
   return result;
 }
 
+bool any_left(const std::vector<iovec>& parts, size_t first) {
+  return std::any_of(parts.begin() + static_cast<std::ptrdiff_t>(first), parts.end(),
+                     [](const iovec& part) { return part.iov_len != 0; });
+}
+
 class PosixFile : public File {
  public:
   PosixFile(int descriptor, std::string path) : descriptor_(descriptor), path_(std::move(path)) {}
@@ -53,6 +58,8 @@ class PosixFile : public File {
       ssize_t put =
           retry([&] { return ::pwritev(descriptor_, parts.data() + first, count, static_cast<off_t>(offset)); });
       if (put < 0) return fail_errno(errno, "cannot write " + path_);
+      // A regular file takes at least one byte or says why not; zero would make this a loop without an end.
+      if (put == 0 && any_left(parts, first)) return fail_errno(EIO, "cannot write " + path_);
       offset += static_cast<uint64_t>(put);
       size_t left = static_cast<size_t>(put);
       while (first < parts.size() && left >= parts[first].iov_len) left -= parts[first++].iov_len;

@@ -3,6 +3,8 @@
 #include <sys/random.h>
 
 #include <cctype>
+#include <functional>
+#include <set>
 
 namespace arch {
 
@@ -42,23 +44,51 @@ Result<UnixNs> parse_time(std::string_view text) {
     return value;
   };
   const unsigned month = number(5, 2), day = number(8, 2);
-  if (month < 1 || month > 12 || day < 1 || day > 31) return fail(Code::kInvalid, "there is no such date");
+  // UnixNs reaches from 1678 to 2261.
+  if (month < 1 || month > 12 || day < 1 || day > 31 || number(0, 4) < 1970 || number(0, 4) > 2260)
+    return fail(Code::kInvalid, "there is no such date");
   const int64_t days = days_from_civil(number(0, 4), month, day);
-  return days * kNsPerDay + (number(11, 2) * 3600ll + number(14, 2) * 60ll + number(17, 2)) * kNsPerSecond;
-}
-
-Result<void> make_directories(Fs& fs, const std::string& path) {
-  for (size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
-    ARCH_TRY(bool there, fs.exists(path.substr(0, slash)));
-    if (!there) ARCH_TRY_VOID(fs.make_directory(path.substr(0, slash)));
-  }
-  return fs.make_directory(path);
+  const UnixNs time =
+      days * kNsPerDay + (number(11, 2) * 3600ll + number(14, 2) * 60ll + number(17, 2)) * kNsPerSecond;
+  if (format_rfc3339(time) != text) return fail(Code::kInvalid, "there is no such time");
+  return time;
 }
 
 std::string parent_of(const std::string& path) {
   size_t slash = path.find_last_of('/');
   if (slash == std::string::npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// Parents too; each new entry is made durable in the directory that holds it.
+Result<void> make_directories(Fs& fs, const std::string& path) {
+  for (size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
+    const std::string prefix = path.substr(0, slash);
+    ARCH_TRY(bool there, fs.exists(prefix));
+    if (!there) {
+      ARCH_TRY_VOID(fs.make_directory(prefix));
+      ARCH_TRY_VOID(fs.sync_directory(parent_of(prefix)));
+    }
+    if (slash == std::string::npos) return {};
+  }
+}
+
+// What an `init` that was interrupted may have left: the archive's own directories, empty, and the file not yet in
+// place.
+Result<bool> is_unfinished(Fs& fs, const std::string& path, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    const std::string sub = path + "/" + name;
+    if (sub != journal_directory(path) && sub != segments_directory(path) && sub != catalog_directory(path) &&
+        sub != index_directory(path) && sub != tmp_directory(path))
+      return false;
+    auto inside = fs.list(sub);
+    if (!inside) return false;  // not a directory: not ours
+    for (const std::string& entry : *inside) {
+      if (sub != tmp_directory(path) || entry != "archive.toml") return false;
+      ARCH_TRY_VOID(fs.remove(sub + "/" + entry));
+    }
+  }
+  return true;
 }
 
 }  // namespace
@@ -80,7 +110,8 @@ Result<ArchiveFile> create_archive(Fs& fs, const std::string& directory, UnixNs 
   ARCH_TRY(bool directory_there, fs.exists(path));
   if (directory_there) {
     ARCH_TRY(auto names, fs.list(path));
-    if (!names.empty())
+    ARCH_TRY(bool unfinished, is_unfinished(fs, path, names));
+    if (!unfinished)
       return fail(Code::kExists, path + " is not empty (it holds " + names.front() + ")",
                   "choose a directory that is empty or does not exist yet");
   }
@@ -113,7 +144,6 @@ Result<ArchiveFile> create_archive(Fs& fs, const std::string& directory, UnixNs 
   ARCH_TRY_VOID(fs.rename_new(tmp_path, file_path));
   ARCH_TRY_VOID(fs.sync_directory(tmp_directory(path)));
   ARCH_TRY_VOID(fs.sync_directory(path));
-  ARCH_TRY_VOID(fs.sync_directory(parent_of(path)));
   return archive;
 }
 
@@ -127,56 +157,59 @@ Result<ArchiveFile> read_archive_file(Fs& fs, const std::string& directory) {
     if (text.error().code == Code::kTooLarge) return damaged(path, 1, "the file is far too large");
     return tl::unexpected<Error>(text.error());
   }
+  // The version first: a newer format may have lines that this program does not know.
   ArchiveFile archive;
-  bool has_id = false, has_format = false, has_created = false;
-  size_t line_number = 0;
-  std::string_view rest = *text;
-  while (!rest.empty()) {
-    size_t line_end = rest.find('\n');
-    std::string_view line = trim(rest.substr(0, line_end));
-    rest.remove_prefix(line_end == std::string_view::npos ? rest.size() : line_end + 1);
-    ++line_number;
-    if (line.empty() || line.front() == '#') continue;
-    size_t equals = line.find('=');
-    if (equals == std::string_view::npos) return damaged(path, line_number, "\"key = value\" is expected");
-    const std::string_view key = trim(line.substr(0, equals));
-    const std::string_view value = trim(line.substr(equals + 1));
-    if (key == "format") {
-      if (value.empty() || value.size() > 9 || value.find_first_not_of("0123456789") != std::string_view::npos)
-        return damaged(path, line_number, "format is a number");
-      archive.format = static_cast<uint32_t>(std::stoul(std::string(value)));
-      has_format = true;
-      if (archive.format > kArchiveFormatVersion)
-        return fail(Code::kTooNew,
-                    directory + " has archive format " + std::to_string(archive.format) +
-                        ", newer than this program's " + std::to_string(kArchiveFormatVersion),
-                    "install the release that wrote it, or a newer one; nothing was changed");
-      if (archive.format == 0) return damaged(path, line_number, "there is no format 0");
-    } else if (key == "id") {
-      auto unquoted = unquote(value);
-      if (!unquoted) return damaged(path, line_number, unquoted.error().what);
-      auto id = ArchiveId::from_hex(*unquoted);
-      if (!id) return damaged(path, line_number, id.error().what);
-      archive.id = *id;
-      has_id = true;
-    } else if (key == "created") {
-      auto unquoted = unquote(value);
-      if (!unquoted) return damaged(path, line_number, unquoted.error().what);
-      auto time = parse_time(*unquoted);
-      if (!time) return damaged(path, line_number, time.error().what);
-      archive.created = *time;
-      has_created = true;
-    } else {
-      return damaged(path, line_number, "unknown key \"" + std::string(key.substr(0, 40)) + "\"");
+  auto lines =
+      [&](const std::function<Result<void>(size_t, std::string_view, std::string_view)>& each) -> Result<void> {
+    size_t number = 0;
+    for (std::string_view rest = *text; !rest.empty();) {
+      const size_t end = rest.find('\n');
+      const std::string_view line = trim(rest.substr(0, end));
+      rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+      ++number;
+      if (line.empty() || line.front() == '#') continue;
+      const size_t equals = line.find('=');
+      if (equals == std::string_view::npos) return damaged(path, number, "\"key = value\" is expected");
+      ARCH_TRY_VOID(each(number, trim(line.substr(0, equals)), trim(line.substr(equals + 1))));
     }
-  }
-  if (!has_format || !has_id || !has_created)
-    return damaged(path, line_number,
-                   std::string("there is no \"") +
-                       (!has_format ? "format"
-                        : !has_id   ? "id"
-                                    : "created") +
-                       "\"");
+    return {};
+  };
+  ARCH_TRY_VOID(lines([&](size_t number, std::string_view key, std::string_view value) -> Result<void> {
+    if (key != "format") return {};
+    if (value.empty() || value.size() > 9 || value.find_first_not_of("0123456789") != std::string_view::npos)
+      return damaged(path, number, "format is a number");
+    archive.format = static_cast<uint32_t>(std::stoul(std::string(value)));
+    if (archive.format == 0) return damaged(path, number, "there is no format 0");
+    if (archive.format > kArchiveFormatVersion)
+      return fail(Code::kTooNew,
+                  directory + " has archive format " + std::to_string(archive.format) +
+                      ", newer than this program's " + std::to_string(kArchiveFormatVersion),
+                  "install the release that wrote it, or a newer one; nothing was changed");
+    return {};
+  }));
+  std::set<std::string, std::less<>> seen;
+  size_t last_line = 1;
+  ARCH_TRY_VOID(lines([&](size_t number, std::string_view key, std::string_view value) -> Result<void> {
+    last_line = number;
+    if (key != "format" && key != "id" && key != "created")
+      return damaged(path, number, "unknown key \"" + std::string(key.substr(0, 40)) + "\"");
+    if (!seen.emplace(key).second) return damaged(path, number, "\"" + std::string(key) + "\" stands there twice");
+    if (key == "format") return {};
+    auto unquoted = unquote(value);
+    if (!unquoted) return damaged(path, number, unquoted.error().what);
+    if (key == "id") {
+      auto id = ArchiveId::from_hex(*unquoted);
+      if (!id) return damaged(path, number, id.error().what);
+      archive.id = *id;
+    } else {
+      auto time = parse_time(*unquoted);
+      if (!time) return damaged(path, number, time.error().what);
+      archive.created = *time;
+    }
+    return {};
+  }));
+  for (const char* key : {"format", "id", "created"})
+    if (seen.find(key) == seen.end()) return damaged(path, last_line, std::string("there is no \"") + key + "\"");
   return archive;
 }
 

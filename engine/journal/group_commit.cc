@@ -1,40 +1,36 @@
 #include "engine/journal/group_commit.h"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <future>
 #include <mutex>
+#include <optional>
 #include <thread>
-#include <utility>
 #include <vector>
 
-#include "engine/base/limits.h"
 #include "engine/journal/journal_reader.h"
 
 namespace arch {
 
 namespace {
 
-constexpr auto kTick = std::chrono::milliseconds(200);  // how often a close request and the age are looked at
-constexpr uint64_t kRecordOverhead =
-    journal_format::kHeaderSize + 2 * (journal_format::kRecordHeaderSize + journal_format::kRecordTrailerSize);
+// How often a close request and the age of the file are looked at while a file is open.
+constexpr std::chrono::milliseconds kPoll{250};
 
 }  // namespace
 
 struct GroupCommit::State {
-  State(Fs& given_fs, Clock& given_clock, std::string given_directory, const ArchiveId& given_archive,
-        const Options& given)
-      : fs(given_fs),
-        clock(given_clock),
-        directory(std::move(given_directory)),
-        archive(given_archive),
-        options(given) {}
-
-  struct Waiting {
+  struct Item {
     Delivery delivery;
     std::string message;
-    Done done;
+    Done done;                                 // of a record
+    std::function<void(Result<void>)> closed;  // of a request to close the file; then the rest is empty
   };
+
+  State(Fs& fs_in, Clock& clock_in, std::string directory_in, const ArchiveId& archive_in, const Options& options_in)
+      : fs(fs_in), clock(clock_in), directory(std::move(directory_in)), archive(archive_in), options(options_in) {}
 
   Fs& fs;
   Clock& clock;
@@ -42,42 +38,213 @@ struct GroupCommit::State {
   const ArchiveId archive;
   const Options options;
 
+  // Under `mutex`.
   mutable std::mutex mutex;
-  std::condition_variable wake;    // the commit thread
-  std::condition_variable closed;  // who waits in close_file() or stop()
-  // guarded by mutex
-  std::deque<Waiting> queue;
-  uint64_t waiting_bytes = 0;  // in the queue and in the batch being written
+  std::condition_variable wake;
+  std::deque<Item> queue;
+  uint64_t waiting_bytes = 0;  // of `queue` and of the batch being written
   bool stopping = false;
-  uint64_t close_wanted = 0, close_done = 0;  // tickets
-  Result<void> close_result;
   Stats stats;
 
-  // the commit thread's alone
+  // The commit thread's own.
   std::unique_ptr<JournalWriter> writer;
+  std::chrono::steady_clock::time_point next_poll{};
+
+  std::mutex stop_mutex;  // who joins
   std::thread thread;
+  std::optional<Error> stop_error;
 
   void run();
-  void write_batch(std::vector<Waiting>* batch);
-  Result<void> ensure_writer(uint64_t record_bytes);
+  void commit(std::vector<Item>* batch);
   Result<void> close_writer();
-  void finish(std::vector<std::pair<Waiting*, RecordRef>>* staged, const Result<uint64_t>& synced);
-  bool close_due();
+  Result<void> acknowledge(std::vector<Item*>* staged, std::vector<RecordRef>* refs);
+  void poll();
+  void note_failure(const Error& error);
 };
 
+void GroupCommit::State::note_failure(const Error& error) {
+  std::lock_guard lock(mutex);
+  ++stats.failures;
+  stats.last_failure = describe(error);
+}
+
+// Whatever happens the file is not ours afterwards: an I/O error leaves it as it lies.
+Result<void> GroupCommit::State::close_writer() {
+  if (!writer) return {};
+  const std::string path = writer->path();
+  Result<void> closed = writer->close();
+  writer.reset();
+  {
+    std::lock_guard lock(mutex);
+    stats.current_file = 0;
+  }
+  if (closed) {
+    auto removed = fs.remove(close_request_path(path));
+    if (!removed && removed.error().code != Code::kNotFound) closed = tl::unexpected<Error>(removed.error());
+  }
+  if (!closed) note_failure(closed.error());
+  return closed;
+}
+
+// One pwritev and fdatasync; then everybody who waited for it hears of it.
+Result<void> GroupCommit::State::acknowledge(std::vector<Item*>* staged, std::vector<RecordRef>* refs) {
+  if (staged->empty()) return {};
+  auto synced = writer->sync();
+  if (!synced) return tl::unexpected<Error>(synced.error());
+  {
+    std::lock_guard lock(mutex);
+    ++stats.syncs;
+    stats.records += staged->size();
+    for (const Item* item : *staged) {
+      stats.bytes += item->message.size();
+      waiting_bytes -= item->message.size();
+    }
+  }
+  for (size_t i = 0; i < staged->size(); ++i) {
+    (*staged)[i]->done((*refs)[i]);
+    (*staged)[i]->done = nullptr;
+  }
+  staged->clear();
+  refs->clear();
+  return {};
+}
+
+void GroupCommit::State::commit(std::vector<Item>* batch) {
+  std::vector<Item*> staged;
+  std::vector<RecordRef> refs;
+  auto open_writer = [&](uint64_t reserve) -> Result<void> {
+    JournalWriter::Options writer_options;
+    writer_options.reserve_bytes = reserve;
+    ARCH_TRY(writer, JournalWriter::create(fs, directory, archive, clock.now(), writer_options));
+    std::lock_guard lock(mutex);
+    stats.current_file = writer->number();
+    return {};
+  };
+  auto stage = [&](Item* item) -> Result<void> {
+    auto ref = writer->append(item->delivery, as_bytes(item->message));
+    if (!ref) return tl::unexpected<Error>(ref.error());
+    staged.push_back(item);
+    refs.push_back(*ref);
+    return {};
+  };
+  // A file that cannot be closed has been noted and left; what it holds is durable, so the next record is not its
+  // victim.
+  auto roll = [&]() -> Result<void> {
+    ARCH_TRY_VOID(acknowledge(&staged, &refs));
+    static_cast<void>(close_writer());
+    return {};
+  };
+  auto put = [&](Item* item) -> Result<void> {
+    const uint64_t alone = JournalWriter::file_bytes_for(item->delivery, item->message.size());
+    const bool own_file = alone > options.roll_bytes;
+    if (own_file && writer) ARCH_TRY_VOID(roll());
+    if (!writer) ARCH_TRY_VOID(open_writer(std::max(options.roll_bytes, alone)));
+    auto staged_now = stage(item);
+    if (!staged_now && staged_now.error().code == Code::kFull && !writer->dead()) {
+      ARCH_TRY_VOID(roll());
+      ARCH_TRY_VOID(open_writer(options.roll_bytes));
+      staged_now = stage(item);
+    }
+    ARCH_TRY_VOID(staged_now);
+    if (own_file) ARCH_TRY_VOID(roll());
+    return {};
+  };
+
+  Result<void> result;
+  for (Item& item : *batch) {
+    if (item.closed) {
+      result = acknowledge(&staged, &refs);
+      if (!result) break;
+      item.closed(close_writer());
+      item.closed = nullptr;
+    } else {
+      result = put(&item);
+      if (!result) break;
+    }
+  }
+  if (result) result = acknowledge(&staged, &refs);
+  if (result) return;
+
+  // The file is suspect. Nothing that waits is acknowledged, whether it was written, staged or still in the queue.
+  note_failure(result.error());
+  writer.reset();
+  std::vector<Item> failed = std::move(*batch);
+  {
+    std::lock_guard lock(mutex);
+    stats.current_file = 0;
+    std::move(queue.begin(), queue.end(), std::back_inserter(failed));
+    queue.clear();
+    for (const Item& item : failed)
+      if (item.done) waiting_bytes -= item.message.size();
+  }
+  for (Item& item : failed) {
+    if (item.done) item.done(tl::unexpected<Error>(result.error()));
+    if (item.closed) item.closed(tl::unexpected<Error>(result.error()));
+  }
+}
+
+// Closes the file when it is old or when somebody asks for it.
+void GroupCommit::State::poll() {
+  if (!writer) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_poll) return;
+  next_poll = now + kPoll;
+  bool close = clock.now() - writer->created() >= options.roll_age;
+  if (!close) {
+    auto asked = fs.exists(close_request_path(writer->path()));
+    if (!asked) {
+      note_failure(asked.error());
+      return;
+    }
+    close = *asked;
+  }
+  // A failure has been noted; the next record opens a new file either way.
+  if (close) static_cast<void>(close_writer());
+}
+
+void GroupCommit::State::run() {
+  std::unique_lock lock(mutex);
+  while (true) {
+    if (queue.empty() && !stopping) {
+      auto ready = [&] { return !queue.empty() || stopping; };
+      if (writer)
+        wake.wait_for(lock, kPoll, ready);
+      else
+        wake.wait(lock, ready);
+    }
+    if (queue.empty() && stopping) break;
+    // Everything that queued up while the last sync ran, up to a bound on one write.
+    std::vector<Item> batch;
+    uint64_t bytes = 0;
+    while (!queue.empty() && (batch.empty() || bytes + queue.front().message.size() <= options.batch_bytes)) {
+      bytes += queue.front().message.size();
+      batch.push_back(std::move(queue.front()));
+      queue.pop_front();
+    }
+    lock.unlock();
+    if (!batch.empty()) commit(&batch);
+    poll();
+    batch.clear();
+    lock.lock();
+  }
+  lock.unlock();
+  auto closed = close_writer();
+  if (!closed) stop_error = closed.error();
+}
+
 GroupCommit::GroupCommit() = default;
+
 GroupCommit::~GroupCommit() {
-  // Whoever cares for the outcome has called stop(): records are durable already, only the END record may be missing,
-  // and a file without one is closed by whoever finds its lock free.
-  if (state_) static_cast<void>(stop().has_value());
+  // Who wants to know whether the END record got there calls stop(); all that was acknowledged is durable without it.
+  static_cast<void>(stop());
 }
 
 Result<std::unique_ptr<GroupCommit>> GroupCommit::create(Fs& fs, Clock& clock, std::string journal_directory,
                                                          const ArchiveId& archive, const Options& options) {
   ARCH_TRY(bool there, fs.exists(journal_directory));
   if (!there)
-    return fail(Code::kNotFound, journal_directory + " does not exist",
-                "is this an archive? see: archctl init --help");
+    return fail(Code::kNotFound, "there is no directory " + journal_directory,
+                "is this an archive? archctl init makes one");
   auto commit = std::unique_ptr<GroupCommit>(new GroupCommit);
   commit->state_ = std::make_unique<State>(fs, clock, std::move(journal_directory), archive, options);
   State* state = commit->state_.get();
@@ -86,192 +253,68 @@ Result<std::unique_ptr<GroupCommit>> GroupCommit::create(Fs& fs, Clock& clock, s
 }
 
 Result<void> GroupCommit::submit(Delivery delivery, std::string message, Done done) {
-  if (message.size() > limits::kMessageBytes)
-    return fail(Code::kTooLarge, "a message of " + std::to_string(message.size()) + " bytes is over the limit of " +
-                                     std::to_string(limits::kMessageBytes));
-  ARCH_TRY(uint64_t free, state_->fs.free_bytes(state_->directory));
-  if (free < state_->options.reserve_free_bytes + message.size())
+  State& state = *state_;
+  ARCH_TRY_VOID(JournalWriter::check_limits(delivery, message.size()));
+  const uint64_t size = message.size();
+  ARCH_TRY(uint64_t free, state.fs.free_bytes(state.directory));
+  if (free < state.options.reserve_free_bytes)
     return fail(Code::kFull,
-                "only " + std::to_string(free) + " bytes are free under " + state_->directory + ", the reserve is " +
-                    std::to_string(state_->options.reserve_free_bytes),
-                "free some space or add a volume; taking mail resumes by itself");
-  std::lock_guard lock(state_->mutex);
-  if (state_->stopping) return fail(Code::kTryAgain, "the journal is being closed");
-  if (state_->waiting_bytes > 0 && state_->waiting_bytes + message.size() > state_->options.max_waiting_bytes)
-    return fail(Code::kTryAgain, std::to_string(state_->waiting_bytes) + " bytes wait to be written already");
-  state_->waiting_bytes += message.size();
-  state_->queue.push_back({std::move(delivery), std::move(message), std::move(done)});
-  state_->wake.notify_one();
+                "only " + std::to_string(free) + " bytes are free in " + state.directory + ", " +
+                    std::to_string(state.options.reserve_free_bytes) + " are kept in reserve",
+                "make room or add a volume; nothing was stored, the sender tries again");
+  {
+    std::lock_guard lock(state.mutex);
+    if (state.stopping) return fail(Code::kTryAgain, "the journal writer is stopping");
+    if (state.waiting_bytes > 0 &&
+        size > state.options.max_waiting_bytes - std::min(state.waiting_bytes, state.options.max_waiting_bytes))
+      return fail(Code::kTryAgain, std::to_string(state.waiting_bytes) + " bytes wait for the disk already");
+    state.waiting_bytes += size;
+    state.queue.push_back({std::move(delivery), std::move(message), std::move(done), nullptr});
+  }
+  state.wake.notify_one();
   return {};
 }
 
 Result<RecordRef> GroupCommit::append(Delivery delivery, std::string message) {
-  std::mutex mutex;
-  std::condition_variable ready;
-  bool finished = false;
-  Result<RecordRef> outcome = RecordRef{};
-  ARCH_TRY_VOID(submit(std::move(delivery), std::move(message), [&](Result<RecordRef> result) {
-    std::lock_guard lock(mutex);
-    outcome = std::move(result);
-    finished = true;
-    ready.notify_one();
-  }));
-  std::unique_lock lock(mutex);
-  ready.wait(lock, [&] { return finished; });
-  return outcome;
+  std::promise<Result<RecordRef>> promise;
+  auto future = promise.get_future();
+  ARCH_TRY_VOID(submit(std::move(delivery), std::move(message),
+                       [&promise](Result<RecordRef> result) { promise.set_value(std::move(result)); }));
+  return future.get();
 }
 
 Result<void> GroupCommit::close_file() {
-  std::unique_lock lock(state_->mutex);
-  if (!state_->thread.joinable()) return {};
-  const uint64_t ticket = ++state_->close_wanted;
-  state_->wake.notify_one();
-  state_->closed.wait(lock, [&] { return state_->close_done >= ticket; });
-  return state_->close_result;
+  State& state = *state_;
+  std::promise<Result<void>> promise;
+  auto future = promise.get_future();
+  {
+    std::lock_guard lock(state.mutex);
+    if (state.stopping) return fail(Code::kTryAgain, "the journal writer is stopping");
+    state.queue.push_back(
+        {{}, {}, nullptr, [&promise](Result<void> result) { promise.set_value(std::move(result)); }});
+  }
+  state.wake.notify_one();
+  return future.get();
 }
 
 Result<void> GroupCommit::stop() {
+  State& state = *state_;
   {
-    std::lock_guard lock(state_->mutex);
-    if (!state_->thread.joinable()) return state_->close_result;
-    state_->stopping = true;
-    state_->wake.notify_one();
+    std::lock_guard lock(state.mutex);
+    state.stopping = true;
   }
-  state_->thread.join();
-  state_->thread = std::thread();
-  return state_->close_result;
+  state.wake.notify_one();
+  std::lock_guard lock(state.stop_mutex);
+  if (state.thread.joinable()) state.thread.join();
+  if (state.stop_error) return tl::unexpected<Error>(*state.stop_error);
+  return {};
 }
 
 GroupCommit::Stats GroupCommit::stats() const {
   std::lock_guard lock(state_->mutex);
-  return state_->stats;
-}
-
-void GroupCommit::State::run() {
-  std::unique_lock lock(mutex);
-  while (true) {
-    auto something = [&] { return !queue.empty() || stopping || close_wanted > close_done; };
-    if (writer)
-      wake.wait_for(lock, kTick, something);
-    else
-      wake.wait(lock, something);
-
-    if (!queue.empty()) {
-      std::vector<Waiting> batch;
-      uint64_t bytes = 0;
-      while (!queue.empty() && (batch.empty() || bytes + queue.front().message.size() <= options.batch_bytes)) {
-        bytes += queue.front().message.size();
-        batch.push_back(std::move(queue.front()));
-        queue.pop_front();
-      }
-      lock.unlock();
-      write_batch(&batch);
-      batch.clear();
-      lock.lock();
-      waiting_bytes -= bytes;
-      if (!queue.empty()) continue;  // a close request waits for what was submitted before it
-    }
-    const uint64_t wanted = close_wanted;
-    const bool asked = wanted > close_done || stopping;
-    lock.unlock();
-    const bool close_now = writer && (asked || close_due());
-    Result<void> result;
-    if (close_now) result = close_writer();
-    lock.lock();
-    if (asked || !result) close_result = result;
-    close_done = std::max(close_done, wanted);
-    closed.notify_all();
-    if (stopping && queue.empty()) return;
-  }
-}
-
-bool GroupCommit::State::close_due() {
-  if (writer->records() == 0) return false;
-  if (writer->staged_end() >= options.roll_bytes) return true;
-  if (clock.now() - writer->created() >= options.roll_age) return true;
-  auto wanted = fs.exists(close_request_path(writer->path()));
-  return wanted && *wanted;
-}
-
-Result<void> GroupCommit::State::close_writer() {
-  const std::string path = writer->path();
-  auto result = writer->close();
-  writer.reset();
-  {
-    std::lock_guard lock(mutex);
-    stats.current_file = 0;
-    if (!result) ++stats.failures;
-  }
-  auto wanted = fs.exists(close_request_path(path));
-  // A request that cannot be removed outlives its file; the engine removes it then.
-  if (wanted && *wanted) static_cast<void>(fs.remove(close_request_path(path)).has_value());
-  return result;
-}
-
-Result<void> GroupCommit::State::ensure_writer(uint64_t record_bytes) {
-  if (writer) return {};
-  JournalWriter::Options writer_options;
-  writer_options.reserve_bytes = std::max(options.roll_bytes, record_bytes + kRecordOverhead);
-  ARCH_TRY(writer, JournalWriter::create(fs, directory, archive, clock.now(), writer_options));
-  std::lock_guard lock(mutex);
-  stats.current_file = writer->number();
-  return {};
-}
-
-// One sync for everything staged since the last; then each of them is told.
-void GroupCommit::State::finish(std::vector<std::pair<Waiting*, RecordRef>>* staged, const Result<uint64_t>& synced) {
-  {
-    std::lock_guard lock(mutex);
-    ++stats.syncs;
-    if (synced) {
-      stats.records += staged->size();
-      for (const auto& [waiting, ref] : *staged) stats.bytes += waiting->message.size();
-    } else {
-      ++stats.failures;
-      stats.current_file = 0;
-    }
-  }
-  if (!synced) writer.reset();  // suspect: left as it lies; the next record opens a new file
-  for (auto& [waiting, ref] : *staged) {
-    if (synced)
-      waiting->done(ref);
-    else
-      waiting->done(tl::unexpected<Error>(synced.error()));
-  }
-  staged->clear();
-}
-
-void GroupCommit::State::write_batch(std::vector<Waiting>* batch) {
-  std::vector<std::pair<Waiting*, RecordRef>> staged;
-  for (Waiting& waiting : *batch) {
-    const uint64_t record_bytes = waiting.message.size() + encode_delivery(waiting.delivery).size();
-    for (int attempt = 0;; ++attempt) {
-      auto ready = ensure_writer(record_bytes);
-      if (!ready) {
-        waiting.done(tl::unexpected<Error>(ready.error()));
-        break;
-      }
-      auto ref = writer->append(waiting.delivery, as_bytes(waiting.message));
-      if (ref) {
-        staged.emplace_back(&waiting, *ref);
-        break;
-      }
-      if (ref.error().code != Code::kFull || attempt > 0) {
-        waiting.done(tl::unexpected<Error>(ref.error()));
-        break;
-      }
-      // No room left in this file: what is staged becomes durable here, the record goes to a new one.
-      if (!staged.empty()) finish(&staged, writer->sync());
-      if (writer) {
-        auto closed_well = close_writer();
-        if (!closed_well) {  // its records are durable; only the END record is missing
-          std::lock_guard lock(mutex);
-          close_result = closed_well;
-        }
-      }
-    }
-  }
-  if (!staged.empty()) finish(&staged, writer->sync());
+  Stats stats = state_->stats;
+  stats.waiting_bytes = state_->waiting_bytes;
+  return stats;
 }
 
 }  // namespace arch

@@ -1,7 +1,8 @@
 // Many sessions, one journal file, one fdatasync for all that wait.
 //
 // Threads   submit(): any thread. `done` runs on the commit thread, once for every accepted submission, and must not
-//           block; it is called only after the record is durable (value) or is certain not to be promised (error).
+//           block (nor call append(), close_file() or stop(), which wait for that thread); it is called only after
+//           the record is durable (value) or is certain not to be promised (error).
 // Order     Records lie in the file in the order of submit().
 // Files     Rolls by size and age and on a close request (journal_reader.h). After an I/O error the file is left as
 // it
@@ -31,24 +32,32 @@ class GroupCommit {
   };
   using Done = std::function<void(Result<RecordRef>)>;
 
-  /// Starts the commit thread. Opens no file before the first record (or `open_now`). `fs`, `clock` outlive it.
+  /// Starts the commit thread. Opens no file before the first record. `fs`, `clock` outlive it. Errors: kNotFound (no
+  /// such directory), kDenied, kIo.
   static Result<std::unique_ptr<GroupCommit>> create(Fs& fs, Clock& clock, std::string journal_directory,
                                                      const ArchiveId& archive, const Options& options);
   ~GroupCommit();  ///< stop()
 
-  /// Hands over one finished message. Errors (then `done` is never called): kTryAgain, kFull, kTooLarge.
+  /// Hands over one finished message; `delivery.digest` is its SHA-256. Errors (then `done` is never called):
+  /// kTryAgain (too much is waiting, or stop() was called), kFull, kTooLarge, kIo (the free space cannot be asked
+  /// for).
   Result<void> submit(Delivery delivery, std::string message, Done done);
   /// submit() and wait.
   Result<RecordRef> append(Delivery delivery, std::string message);
 
-  /// Closes the current file, if it has content, once all submitted before are durable. Blocks.
+  /// Closes the current file, if there is one, once all submitted before are durable. Blocks. Errors: kIo, kFull of
+  /// what it waited for or of the closing itself; records acknowledged before stay so.
   Result<void> close_file();
   /// Waits for what was submitted, closes the file, ends the thread. Idempotent.
   Result<void> stop();
 
   struct Stats {
-    uint64_t records = 0, bytes = 0, syncs = 0, failures = 0;
-    uint64_t current_file = 0;  ///< number, 0 when none is open
+    uint64_t records = 0, bytes = 0;  ///< acknowledged; bytes of messages
+    uint64_t syncs = 0;               ///< that acknowledged them
+    uint64_t failures = 0;            ///< failed writes, syncs, creations, closings, looks for a close request
+    std::string last_failure;         ///< of the last of them, one sentence
+    uint64_t waiting_bytes = 0;       ///< submitted, not yet answered
+    uint64_t current_file = 0;        ///< number, 0 when none is open
   };
   Stats stats() const;
 

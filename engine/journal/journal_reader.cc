@@ -16,229 +16,343 @@ using journal_format::RecordHeader;
 
 namespace {
 
-constexpr uint64_t kWindowBytes = 1u << 20;
 constexpr uint64_t kEndRecordSize = kRecordHeaderSize + kRecordTrailerSize;
+constexpr uint64_t kChunk = 1u << 20;  // bytes per read; a larger record is read straight to where it goes
+constexpr size_t kMarkerSize = 16;
 
-std::string_view marker_view(const std::array<uint8_t, 16>& marker) {
-  return {reinterpret_cast<const char*>(marker.data()), marker.size()};
+// Lengths that our writer can have written. `offset` is the record's.
+bool plausible(const RecordHeader& header, uint64_t offset) {
+  if (header.fields_size > limits::kDeliveryBytes || header.message_size > limits::kMessageBytes) return false;
+  if (header.durable_end < kHeaderSize || header.durable_end > offset) return false;
+  return header.kind != Kind::kEnd || header.record_size() == kEndRecordSize;
 }
 
-bool plausible(const RecordHeader& header) {
-  if (header.kind == Kind::kEnd) return header.fields_size == 0 && header.message_size == 0;
-  return header.fields_size <= limits::kDeliveryBytes && header.message_size <= limits::kMessageBytes;
-}
-
-bool checksum_holds(std::string_view record) {
-  ByteReader tail(record.substr(record.size() - kRecordTrailerSize));
-  return tail.u64() == checksum64(as_bytes(record.substr(0, record.size() - kRecordTrailerSize)));
+uint64_t trailer_of(std::string_view bytes) {
+  return ByteReader(bytes.substr(bytes.size() - kRecordTrailerSize)).u64();
 }
 
 bool all_zero(std::string_view bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](char c) { return c == '\0'; });
+  // Comparing with itself one further on runs at memcmp's speed.
+  return bytes.empty() || (bytes[0] == 0 && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
+}
+
+Result<bool> has_live_writer(Fs& fs, const std::string& path) {
+  auto file = fs.open_read(path);
+  if (!file && file.error().code == Code::kNotFound) return false;  // packed and removed: nobody writes to it
+  if (!file) return tl::unexpected<Error>(file.error());
+  ARCH_TRY(bool taken, (*file)->try_lock(/*shared=*/true));
+  return !taken;
 }
 
 }  // namespace
+
+// ── The file's bytes ──
+
+// `size` bytes at `offset`, fewer at the end of the file. Valid until the next call.
+Result<std::string_view> JournalReader::view(uint64_t offset, uint64_t size) {
+  const bool inside = offset >= buffer_offset_ && offset + size <= buffer_offset_ + buffer_.size();
+  if (!inside) {
+    buffer_.resize(std::max(size, kChunk));
+    buffer_offset_ = offset;
+    auto got = file_->pread(offset, buffer_.data(), buffer_.size());
+    if (!got) {
+      buffer_.clear();
+      return tl::unexpected<Error>(got.error());
+    }
+    buffer_.resize(*got);
+  }
+  return std::string_view(buffer_).substr(offset - buffer_offset_, size);
+}
+
+Result<JournalReader::Found> JournalReader::parse(uint64_t offset, Record* record, std::string* message) {
+  ARCH_TRY(std::string_view head, view(offset, kRecordHeaderSize));
+  std::optional<RecordHeader> header = journal_format::decode_record_header(header_.marker, head);
+  if (!header || !plausible(*header, offset)) return Found::kNothing;
+  // Ordinals rise within a file. A copy of this very file inside a message (somebody mailed it) thus never passes for
+  // the record that follows when the search goes through a damaged record that holds it.
+  if (offset >= passed_to_ && header->ordinal < passed_ordinals_) return Found::kNothing;
+  const uint64_t size = header->record_size();
+
+  std::string fields;
+  std::string_view fields_view, message_view;
+  if (size <= kChunk) {
+    ARCH_TRY(std::string_view whole, view(offset, size));
+    if (whole.size() < size) return Found::kNothing;
+    if (checksum64(as_bytes(whole.substr(0, size - kRecordTrailerSize))) != trailer_of(whole)) return Found::kNothing;
+    fields_view = whole.substr(kRecordHeaderSize, header->fields_size);
+    message_view = whole.substr(kRecordHeaderSize + header->fields_size, header->message_size);
+    if (message != nullptr) message->assign(message_view);
+  } else {
+    ARCH_TRY(uint64_t file_bytes, file_->size());
+    if (offset + size > file_bytes) return Found::kNothing;  // before room is made for what is not there
+    Checksum64 checksum;
+    std::string own_head(head);
+    checksum.update(as_bytes(own_head));
+    fields.resize(header->fields_size);
+    ARCH_TRY(size_t got, file_->pread(offset + kRecordHeaderSize, fields.data(), fields.size()));
+    if (got < fields.size()) return Found::kNothing;
+    checksum.update(as_bytes(fields));
+    fields_view = fields;
+    uint64_t at = offset + kRecordHeaderSize + header->fields_size;
+    if (message != nullptr) {
+      message->resize(header->message_size);
+      ARCH_TRY(got, file_->pread(at, message->data(), message->size()));
+      if (got < message->size()) return Found::kNothing;
+      checksum.update(as_bytes(*message));
+      at += message->size();
+    } else {
+      for (uint64_t left = header->message_size; left > 0;) {
+        ARCH_TRY(std::string_view piece, view(at, std::min(left, kChunk)));
+        if (piece.empty()) return Found::kNothing;
+        checksum.update(as_bytes(piece));
+        at += piece.size();
+        left -= piece.size();
+      }
+    }
+    ARCH_TRY(std::string_view trailer, view(at, kRecordTrailerSize));
+    if (trailer.size() < kRecordTrailerSize || checksum.value() != trailer_of(trailer)) return Found::kNothing;
+  }
+
+  stated_ = std::max(stated_, header->durable_end);
+  if (header->kind == Kind::kEnd) return Found::kEnd;
+  // Whole by its checksum, yet not a delivery: no writer of ours makes that. Reported like any other bad range.
+  ARCH_TRY(auto delivery, [&]() -> Result<std::optional<Delivery>> {
+    auto decoded = decode_delivery(fields_view, header->digest);
+    if (!decoded) return std::optional<Delivery>();
+    return std::optional<Delivery>(std::move(*decoded));
+  }());
+  if (!delivery) return Found::kNothing;
+  if (record != nullptr) {
+    record->ref = RecordRef{header_.number, offset, size};
+    record->header = *header;
+    record->delivery = std::move(*delivery);
+  }
+  return Found::kDelivery;
+}
+
+// The offset of the next intact record (END included) at or behind `from`.
+Result<std::optional<uint64_t>> JournalReader::find_record(uint64_t from) {
+  while (true) {
+    ARCH_TRY(std::string_view chunk, view(from, kChunk));
+    if (chunk.size() < kRecordHeaderSize) return std::optional<uint64_t>();
+    const void* hit = memmem(chunk.data(), chunk.size(), header_.marker.data(), kMarkerSize);
+    if (hit == nullptr) {
+      from += chunk.size() - (kMarkerSize - 1);
+      continue;
+    }
+    from += static_cast<uint64_t>(static_cast<const char*>(hit) - chunk.data());
+    ARCH_TRY(Found found, parse(from, nullptr, nullptr));
+    if (found != Found::kNothing) return std::optional<uint64_t>(from);
+    ++from;
+  }
+}
+
+// True when nothing but zeros follows; otherwise `*last_byte` is behind the last byte that is not zero.
+Result<bool> JournalReader::zeros_to_end(uint64_t offset, uint64_t* last_byte) {
+  bool zeros = true;
+  while (true) {
+    ARCH_TRY(std::string_view chunk, view(offset, kChunk));
+    if (chunk.empty()) return zeros;
+    if (!all_zero(chunk)) {
+      zeros = false;
+      *last_byte = offset + chunk.find_last_not_of('\0') + 1;
+    }
+    offset += chunk.size();
+  }
+}
+
+Result<bool> JournalReader::closed() {
+  if (closed_) return true;
+  ARCH_TRY(bool live, has_live_writer(*fs_, path_));
+  closed_ = !live;
+  return closed_;
+}
+
+// Walks on from the intact record at `from` until one states a durable end beyond `begin`. Every record walked over
+// is remembered in stated_ and never walked again: all bad ranges of a file together cost one pass.
+Result<void> JournalReader::look_ahead(uint64_t begin, uint64_t from) {
+  uint64_t at = std::max(from, looked_to_);
+  while (stated_ <= begin && looked_to_ != UINT64_MAX) {
+    Record record;
+    ARCH_TRY(Found found, parse(at, &record, nullptr));
+    if (found == Found::kDelivery) {
+      at += record.ref.length;
+    } else if (found == Found::kEnd) {
+      at += kEndRecordSize;
+    } else {
+      ARCH_TRY(auto next_record, find_record(at + 1));
+      if (!next_record) {
+        if (closed_) looked_to_ = UINT64_MAX;
+        break;
+      }
+      at = *next_record;
+    }
+    looked_to_ = at;
+  }
+  return {};
+}
+
+// ── Opening ──
 
 Result<std::unique_ptr<JournalReader>> JournalReader::open(Fs& fs, const std::string& path) {
   auto reader = std::unique_ptr<JournalReader>(new JournalReader);
   reader->fs_ = &fs;
   reader->path_ = path;
   ARCH_TRY(reader->file_, fs.open_read(path));
-  std::string bytes(kHeaderSize, '\0');
-  ARCH_TRY(size_t got, reader->file_->pread(0, bytes.data(), bytes.size()));
-  if (got < kHeaderSize || all_zero(bytes)) {  // its writer died at birth, or is just about to write
+  const uint64_t number = journal_file_number(path.substr(path.find_last_of('/') + 1));
+  ARCH_TRY(std::string_view bytes, reader->view(0, kHeaderSize));
+  if (bytes.size() < kHeaderSize) {
     reader->empty_ = true;
+    reader->header_.number = number;
     return reader;
   }
   auto header = journal_format::decode_file_header(bytes);
-  if (!header) {
-    Error error = header.error();
-    error.what = path + ": " + error.what;
-    return tl::unexpected<Error>(std::move(error));
+  if (header) {
+    reader->header_ = *header;
+    return reader;
   }
-  reader->header_ = *header;
+  Error error = header.error();
+  error.what = path + ": " + error.what;
+  if (error.code == Code::kTooNew) return tl::unexpected<Error>(std::move(error));
+  ARCH_TRY(bool recovered, reader->recover_header());
+  if (!recovered) return tl::unexpected<Error>(std::move(error));
+  reader->header_.number = number;
+  reader->header_damaged_ = true;
   return reader;
 }
 
-// Bytes [offset, offset + size) as far as the file has them, in the window; `fresh` reads them again even if the
-// window holds them, since a live writer may have overwritten what was read before.
-Result<std::string_view> JournalReader::view(uint64_t offset, uint64_t size, bool fresh) {
-  const bool inside = offset >= window_begin_ && offset + size <= window_begin_ + window_.size();
-  if (fresh || !inside) {
-    window_.resize(std::max(size, kWindowBytes));
-    window_begin_ = offset;
-    ARCH_TRY(size_t got, file_->pread(offset, window_.data(), window_.size()));
-    window_.resize(got);
-  }
-  std::string_view view = std::string_view(window_).substr(offset - window_begin_);
-  return view.substr(0, size);
-}
-
-Result<bool> JournalReader::intact_at(uint64_t offset, uint64_t file_end, bool fresh, Intact* intact) {
-  if (offset + kEndRecordSize > file_end) return false;
-  ARCH_TRY(std::string_view head, view(offset, kRecordHeaderSize, fresh));
-  auto header = journal_format::decode_record_header(header_.marker, head);
-  if (!header || !plausible(*header) || header->record_size() > file_end - offset) return false;
-  ARCH_TRY(std::string_view record, view(offset, header->record_size(), false));
-  if (record.size() != header->record_size() || !checksum_holds(record)) return false;
-  intact->header = *header;
-  intact->bytes = record;
-  return true;
-}
-
-// The first intact record at or behind `from`.
-Result<bool> JournalReader::find_intact(uint64_t from, uint64_t file_end, uint64_t* offset) {
-  const std::string_view marker = marker_view(header_.marker);
-  uint64_t at = from;
-  while (at + kEndRecordSize <= file_end) {
-    ARCH_TRY(std::string_view chunk, view(at, std::min(kWindowBytes, file_end - at), false));
-    const void* hit = ::memmem(chunk.data(), chunk.size(), marker.data(), marker.size());
-    if (hit == nullptr) {
-      if (chunk.size() < marker.size()) break;
-      at += chunk.size() - (marker.size() - 1);
-      continue;
-    }
-    const uint64_t candidate = at + static_cast<uint64_t>(static_cast<const char*>(hit) - chunk.data());
-    Intact intact;
-    ARCH_TRY(bool good, intact_at(candidate, file_end, false, &intact));
-    if (good) {
-      *offset = candidate;
-      return true;
-    }
-    at = candidate + 1;
+// The header's checksum does not hold. The sync marker also starts every record: take it from the first one, or trust
+// the header's when a record anywhere agrees with it.
+Result<bool> JournalReader::recover_header() {
+  ARCH_TRY(std::string_view bytes, view(0, kHeaderSize + kRecordHeaderSize));
+  if (bytes.size() < kHeaderSize + kRecordHeaderSize) return false;
+  ByteReader in(bytes);
+  in.raw(journal_format::kMagic.size() + 8);
+  std::string_view archive = in.raw(header_.archive.bytes.size());
+  in.u64();
+  std::string_view marker = in.raw(kMarkerSize);
+  std::copy(archive.begin(), archive.end(), header_.archive.bytes.begin());
+  const std::string stated_marker(marker), first_marker(bytes.substr(kHeaderSize, kMarkerSize));
+  header_.created = static_cast<int64_t>(in.u64());
+  for (const std::string& candidate : {first_marker, stated_marker}) {
+    if (all_zero(candidate)) continue;
+    std::copy(candidate.begin(), candidate.end(), header_.marker.begin());
+    ARCH_TRY(auto record, find_record(kHeaderSize));
+    if (record) return true;
   }
   return false;
 }
 
-// What the intact records from `from` on state at most as the durable end: a bad range that begins below it held
-// something that was acknowledged.
-Result<uint64_t> JournalReader::largest_durable_end(uint64_t from, uint64_t file_end) {
-  uint64_t largest = 0, at = from;
-  while (true) {
-    Intact intact;
-    ARCH_TRY(bool good, intact_at(at, file_end, false, &intact));
-    if (good) {
-      largest = std::max(largest, intact.header.durable_end);
-      at += intact.header.record_size();
-      continue;
-    }
-    uint64_t next = 0;
-    ARCH_TRY(bool found, find_intact(at + 1, file_end, &next));
-    if (!found) return largest;
-    at = next;
-  }
-}
+// ── Reading ──
 
 Result<bool> JournalReader::next(uint64_t* offset, Record* record, std::string* message, std::vector<BadRange>* bad) {
   if (empty_) return false;
-  *offset = std::max<uint64_t>(*offset, kHeaderSize);
-  ARCH_TRY(const uint64_t file_end, file_->size());
-  Intact intact;
-  while (*offset < file_end) {
-    ARCH_TRY(bool good, intact_at(*offset, file_end, false, &intact));
-    // What the window holds may be older than what a live writer wrote since.
-    if (!good && live_) {
-      ARCH_TRY(good, intact_at(*offset, file_end, true, &intact));
-    }
-    if (good) {
-      if (intact.header.kind == Kind::kEnd) {
-        has_end_ = true;
-        return false;
-      }
-      break;
-    }
-    ARCH_TRY(std::string_view here,
-             view(*offset, std::min<uint64_t>(marker_view(header_.marker).size(), file_end - *offset), live_));
-    if (live_ && all_zero(here)) return false;  // not written yet
-    uint64_t next_good = 0;
-    ARCH_TRY(bool found, find_intact(*offset + 1, file_end, &next_good));
-    if (!found) {
-      if (live_) return false;  // a batch on its way
-      // The rest of a file whose writer is gone: preallocated zeros, or a torn batch nobody was told about.
-      bool zeros = true;
-      for (uint64_t at = *offset; zeros && at < file_end;) {
-        ARCH_TRY(std::string_view chunk, view(at, std::min(kWindowBytes, file_end - at), false));
-        if (chunk.empty()) break;
-        zeros = all_zero(chunk);
-        at += chunk.size();
-      }
-      if (!zeros && bad != nullptr) bad->push_back({*offset, file_end, false});
-      *offset = file_end;
+  if (*offset < kHeaderSize) {
+    if (header_damaged_ && bad != nullptr) bad->push_back({0, kHeaderSize, true});
+    *offset = kHeaderSize;
+  }
+  const uint64_t begin = *offset;
+  auto give = [&](Found found) {
+    if (found == Found::kEnd) {
+      has_end_ = true;
       return false;
     }
-    ARCH_TRY(uint64_t stated, largest_durable_end(next_good, file_end));
-    const bool damage = stated > *offset;
-    if (live_ && !damage) return false;  // the records behind may prove damage once the writer has gone on
-    if (bad != nullptr) bad->push_back({*offset, next_good, damage});
-    *offset = next_good;
-  }
-  if (*offset >= file_end) return false;
-
-  auto delivery =
-      decode_delivery(intact.bytes.substr(kRecordHeaderSize, intact.header.fields_size), intact.header.digest);
-  if (!delivery) {
-    // The checksum holds, so this is what was written: a bug or a newer writer, not damage. The message is intact.
-    Error error = delivery.error();
-    error.what = path_ + " at " + std::to_string(*offset) + ": " + error.what;
-    error.code = Code::kCorrupt;
-    return tl::unexpected<Error>(std::move(error));
-  }
-  record->ref = RecordRef{header_.number, *offset, intact.header.record_size()};
-  record->header = intact.header;
-  record->delivery = std::move(*delivery);
-  if (message != nullptr)
-    message->assign(intact.bytes.substr(kRecordHeaderSize + intact.header.fields_size, intact.header.message_size));
-  *offset += intact.header.record_size();
-  return true;
-}
-
-namespace {
-
-// Reads one whole record with its own buffer: any thread may call it.
-Result<std::string> read_whole(const File& file, const std::array<uint8_t, 16>& marker, const RecordRef& ref,
-                               RecordHeader* header) {
-  auto damaged = [&](const char* why) {
-    return fail(Code::kCorrupt, file.path() + " at " + std::to_string(ref.offset) + ": " + why,
-                "run: archctl verify");
+    *offset = record->ref.offset + record->ref.length;
+    passed_to_ = *offset;
+    passed_ordinals_ = record->header.ordinal + 1;
+    return true;
   };
-  if (ref.length < kEndRecordSize || ref.length > kEndRecordSize + limits::kDeliveryBytes + limits::kMessageBytes)
-    return damaged("no record can have this length");
-  ARCH_TRY(std::string bytes, read_exact(file, ref.offset, ref.length));
-  auto decoded = journal_format::decode_record_header(marker, bytes);
-  if (!decoded || decoded->kind != Kind::kDelivery || decoded->record_size() != ref.length)
-    return damaged("there is no intact record");
-  if (!checksum_holds(bytes)) return damaged("the record does not match its checksum");
-  *header = *decoded;
-  return bytes;
-}
+  Record scratch;
+  if (record == nullptr) record = &scratch;
 
-}  // namespace
+  ARCH_TRY(Found found, parse(begin, record, message));
+  if (found == Found::kNothing) {
+    // What the buffer holds may be older than the file.
+    forget_buffer();
+    ARCH_TRY(found, parse(begin, record, message));
+  }
+  if (found == Found::kDelivery) return give(found);
+  if (found == Found::kEnd) {
+    uint64_t last_byte = 0;
+    const uint64_t end = begin + kEndRecordSize;
+    ARCH_TRY(bool clean, zeros_to_end(end, &last_byte));
+    if (!clean && bad != nullptr) bad->push_back({end, last_byte, false});
+    return give(found);
+  }
 
-Result<std::string> JournalReader::read_message(const RecordRef& ref) const {
-  RecordHeader header;
-  ARCH_TRY(std::string bytes, read_whole(*file_, header_.marker, ref, &header));
-  std::string message = bytes.substr(kRecordHeaderSize + header.fields_size, header.message_size);
-  if (Sha256::of(as_bytes(message)) != header.digest)
-    return fail(Code::kCorrupt,
-                path_ + " at " + std::to_string(ref.offset) + ": the message is not " + header.digest.hex(),
-                "run: archctl verify");
-  return message;
+  // No record here. Beside a live writer zeros are what it has not written yet.
+  ARCH_TRY(bool was_closed, closed());
+  if (!was_closed) {
+    ARCH_TRY(std::string_view head, view(begin, kRecordHeaderSize));
+    if (all_zero(head)) return false;
+  }
+  std::optional<uint64_t> later;
+  if (begin < barren_from_) {
+    forget_buffer();
+    ARCH_TRY(later, find_record(begin + 1));
+  }
+  // The writer may have finished this very batch between the first look and now: look again, with fresh eyes.
+  forget_buffer();
+  ARCH_TRY(found, parse(begin, record, message));
+  if (found != Found::kNothing) return give(found);
+
+  if (!later) {
+    if (!was_closed) return false;
+    barren_from_ = std::min(barren_from_, begin);
+    uint64_t last_byte = 0;
+    ARCH_TRY(bool zeros, zeros_to_end(begin, &last_byte));
+    if (!zeros && bad != nullptr) bad->push_back({begin, last_byte, stated_ > begin});
+    return false;
+  }
+  ARCH_TRY_VOID(look_ahead(begin, *later));
+  const bool damage = stated_ > begin;
+  if (!damage && !was_closed) return false;
+  ARCH_TRY(found, parse(*later, record, message));
+  if (found == Found::kNothing)  // it was there a moment ago: the device gives different bytes each time
+    return fail(Code::kIo, path_ + " reads differently each time at " + std::to_string(*later),
+                "look at the kernel log for errors of this disk", EIO);
+  if (bad != nullptr) bad->push_back({begin, *later, damage});
+  *offset = *later;
+  return give(found);
 }
 
 Result<JournalReader::Record> JournalReader::read_record(const RecordRef& ref) const {
-  Record record;
-  ARCH_TRY(std::string bytes, read_whole(*file_, header_.marker, ref, &record.header));
-  record.ref = ref;
-  ARCH_TRY(record.delivery,
-           decode_delivery(std::string_view(bytes).substr(kRecordHeaderSize, record.header.fields_size),
-                           record.header.digest));
-  return record;
+  ARCH_TRY(uint64_t size, file_->size());
+  if (ref.offset < kHeaderSize || ref.length < kEndRecordSize || ref.offset > size || ref.length > size - ref.offset)
+    return fail(Code::kNotFound, path_ + " ends before the record at " + std::to_string(ref.offset));
+  auto damaged = [&] {
+    return fail(Code::kCorrupt,
+                path_ + ": the record at " + std::to_string(ref.offset) + " does not match its checksum");
+  };
+  ARCH_TRY(std::string head, read_exact(*file_, ref.offset, kRecordHeaderSize));
+  auto header = journal_format::decode_record_header(header_.marker, head);
+  if (!header || header->kind != Kind::kDelivery || !plausible(*header, ref.offset) ||
+      header->record_size() != ref.length)
+    return damaged();
+  ARCH_TRY(std::string fields, read_exact(*file_, ref.offset + kRecordHeaderSize, header->fields_size));
+  auto delivery = decode_delivery(fields, header->digest);
+  if (!delivery) return damaged();
+  return Record{ref, *header, std::move(*delivery)};
+}
+
+Result<std::string> JournalReader::read_message(const RecordRef& ref) const {
+  ARCH_TRY(Record record, read_record(ref));
+  ARCH_TRY(std::string message, read_exact(*file_, ref.offset + kRecordHeaderSize + record.header.fields_size,
+                                           record.header.message_size));
+  if (Sha256::of(as_bytes(message)) != record.header.digest)
+    return fail(Code::kCorrupt, path_ + ": the message at " + std::to_string(ref.offset) +
+                                    " does not match its digest " + record.header.digest.hex());
+  return message;
 }
 
 Result<void> JournalReader::make_durable() {
-  ARCH_TRY(auto file, fs_->open_read_write(path_));
-  return file->fdatasync();
+  if (sync_error_) return tl::unexpected<Error>(*sync_error_);
+  auto synced = file_->fdatasync();
+  if (!synced) sync_error_ = synced.error();
+  return synced;
 }
+
+// ── The directory ──
 
 Result<std::vector<JournalFileInfo>> list_journal(Fs& fs, const std::string& directory) {
   ARCH_TRY(auto names, fs.list(directory));
@@ -249,39 +363,37 @@ Result<std::vector<JournalFileInfo>> list_journal(Fs& fs, const std::string& dir
     if (info.number == 0) continue;
     info.path = directory + "/" + name;
     auto file = fs.open_read(info.path);
-    if (!file) {
-      if (file.error().code == Code::kNotFound) continue;  // packed and released meanwhile
-      return tl::unexpected<Error>(file.error());
-    }
+    if (!file && file.error().code == Code::kNotFound) continue;
+    if (!file) return tl::unexpected<Error>(file.error());
+    // The lock first: without a writer the rest cannot change any more.
+    ARCH_TRY(bool unowned, (*file)->try_lock(/*shared=*/true));
     ARCH_TRY(info.size, (*file)->size());
-    // Shared, so that two who look do not take each other for a writer.
-    ARCH_TRY(bool free, (*file)->try_lock(true));
-    info.state = free ? JournalState::kAbandoned : JournalState::kOpen;
-    if (free) {
-      ARCH_TRY(info.size, (*file)->size());  // the writer may have closed it since
+    if (unowned) {
+      info.state = JournalState::kAbandoned;
       if (info.size >= kHeaderSize + kEndRecordSize) {
-        std::string bytes(kHeaderSize, '\0');
-        ARCH_TRY(size_t got, (*file)->pread(0, bytes.data(), bytes.size()));
-        auto header = journal_format::decode_file_header(std::string_view(bytes).substr(0, got));
-        if (header) {
-          std::string tail(kEndRecordSize, '\0');
-          ARCH_TRY(got, (*file)->pread(info.size - kEndRecordSize, tail.data(), tail.size()));
-          auto end = journal_format::decode_record_header(header->marker, std::string_view(tail).substr(0, got));
-          if (end && end->kind == Kind::kEnd && checksum_holds(tail)) info.state = JournalState::kClosed;
-        }
+        ARCH_TRY(std::string tail, read_exact(**file, info.size - kEndRecordSize, kEndRecordSize));
+        std::array<uint8_t, kMarkerSize> marker;  // its own: a damaged file header does not make the file abandoned
+        std::copy_n(tail.begin(), marker.size(), marker.begin());
+        auto header = journal_format::decode_record_header(marker, tail);
+        if (header && header->kind == Kind::kEnd && plausible(*header, info.size - kEndRecordSize) &&
+            checksum64(as_bytes(std::string_view(tail).substr(0, kRecordHeaderSize))) == trailer_of(tail))
+          info.state = JournalState::kClosed;
       }
     }
     files.push_back(std::move(info));
   }
-  std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.number < b.number; });
+  std::sort(files.begin(), files.end(),
+            [](const JournalFileInfo& a, const JournalFileInfo& b) { return a.number < b.number; });
   return files;
 }
 
 std::string close_request_path(const std::string& journal_path) { return journal_path + ".close"; }
 
 Result<void> request_close(Fs& fs, const std::string& journal_path) {
-  auto made = fs.create(close_request_path(journal_path));
-  if (!made && made.error().code != Code::kExists) return tl::unexpected<Error>(made.error());
+  ARCH_TRY(bool there, fs.exists(journal_path));
+  if (!there) return fail(Code::kNotFound, "there is no journal file " + journal_path);
+  auto marker = fs.create(close_request_path(journal_path));
+  if (!marker && marker.error().code != Code::kExists) return tl::unexpected<Error>(marker.error());
   return {};
 }
 

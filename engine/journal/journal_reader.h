@@ -3,12 +3,17 @@
 // A record is accepted if and only if its header checksum, its whole checksum and (on request) the message's SHA-256
 // hold. Behind a bad range the reader looks for the next intact record of this file by its random sync marker. A bad
 // range is *damage* when a later intact record states a durable end beyond the range's start, otherwise a *torn
-// batch* that nobody was told about (docs/journal-format.md, "Damage").
+// batch* that nobody was told about (docs/journal-format.md, "Damage"). Beside a live writer a bad range is passed
+// only when it is damage: anything else may be a batch on its way, and is looked at again by the next call.
+//
+// Threads   One thread at a time, except read_message() and read_record(), which any thread may call.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/format/delivery.h"
@@ -26,13 +31,10 @@ struct BadRange {
 
 class JournalReader {
  public:
-  /// Errors: kNotFound, kIo, kInvalid (not a journal file), kTooNew, kCorrupt (file header). A file shorter than its
-  /// header (its writer died at birth) opens as empty.
+  /// Errors: kNotFound, kIo, kInvalid (not a journal file), kTooNew, kCorrupt (file header, and no record by which to
+  /// recover). A file shorter than its header (its writer died at birth) opens as empty. A damaged header in front of
+  /// intact records is passed over: header_damaged(), and next() reports it as a BadRange from 0.
   static Result<std::unique_ptr<JournalReader>> open(Fs& fs, const std::string& path);
-
-  /// A live file (the default) ends in zeros that its writer will overwrite, and may hold half a batch right now:
-  /// next() then reports only what is certain. Say false once list_journal() calls the file closed or abandoned.
-  void set_live(bool live) { live_ = live; }
 
   struct Record {
     RecordRef ref;
@@ -40,19 +42,26 @@ class JournalReader {
     Delivery delivery;
   };
 
-  /// The next intact record at or behind `*offset` (0 or kHeaderSize = the start); moves `*offset` behind it. No
-  /// value: nothing more right now (live file) or at all. Bad ranges met on the way are appended to `*bad` when
-  /// given; only a range that is followed by an intact record, or lies in a closed file, is reported. The message
-  /// bytes are read and handed over through `*message` when not null. Errors: kIo.
+  /// The next intact record at or behind `*offset` (0 or kHeaderSize = the start); moves `*offset` behind it. false:
+  /// nothing more right now (live file) or at all; `*offset` stays. Bad ranges met on the way are appended to `*bad`
+  /// when given; the tail of a file without a writer is reported by every call that gets there. Zeros at the end are
+  /// what was reserved and not written, no bad range. The message bytes are handed over through `*message` when not
+  /// null (checksum compared, SHA-256 not). Errors: kIo.
   Result<bool> next(uint64_t* offset, Record* record, std::string* message, std::vector<BadRange>* bad);
 
-  /// The message of a record found earlier; its SHA-256 is checked. Errors: kIo, kCorrupt, kNotFound.
+  /// The message of a record found earlier; its SHA-256 is checked. Errors: kIo, kCorrupt, kNotFound (the file ends
+  /// before it).
   Result<std::string> read_message(const RecordRef& ref) const;
   Result<Record> read_record(const RecordRef& ref) const;
 
-  /// fdatasync through a descriptor of our own (the design's rule: before a derived store applies what it read).
+  /// fdatasync through a descriptor of our own (the design's rule: before a derived store applies what it read). A
+  /// failure is final for this reader: the call is not repeated. Errors: kIo.
   Result<void> make_durable();
 
+  /// The caller may say what list_journal() told it; otherwise next() asks for the lock when it has to know.
+  void set_live(bool live) { closed_ = closed_ || !live; }
+  /// header() then holds what could be read of it, and the number that the file's name gives.
+  bool header_damaged() const { return header_damaged_; }
   bool has_end() const { return has_end_; }  ///< the END record was met by next()
   const journal_format::FileHeader& header() const { return header_; }
   uint64_t number() const { return header_.number; }
@@ -61,25 +70,32 @@ class JournalReader {
 
  private:
   JournalReader() = default;
+  enum class Found : uint8_t { kNothing, kDelivery, kEnd };
+  Result<std::string_view> view(uint64_t offset, uint64_t size);
+  Result<Found> parse(uint64_t offset, Record* record, std::string* message);
+  Result<std::optional<uint64_t>> find_record(uint64_t from);
+  Result<bool> zeros_to_end(uint64_t offset, uint64_t* last_byte);
+  Result<bool> closed();
+  Result<void> look_ahead(uint64_t begin, uint64_t from);
+  Result<bool> recover_header();
+  void forget_buffer() { buffer_.clear(); }
+
   Fs* fs_ = nullptr;
   std::unique_ptr<File> file_;
   std::string path_;
   journal_format::FileHeader header_;
+  bool header_damaged_ = false;
   bool has_end_ = false;
-  bool empty_ = false;  ///< shorter than a header
-  bool live_ = true;
-
-  // A window of the file for next(): large reads, few calls. Only the thread that calls next() touches it.
-  std::string window_;
-  uint64_t window_begin_ = 0;
-  Result<std::string_view> view(uint64_t offset, uint64_t size, bool fresh);
-  struct Intact {
-    journal_format::RecordHeader header;
-    std::string_view bytes;  ///< the whole record, in the window
-  };
-  Result<bool> intact_at(uint64_t offset, uint64_t file_end, bool fresh, Intact* intact);
-  Result<bool> find_intact(uint64_t from, uint64_t file_end, uint64_t* offset);
-  Result<uint64_t> largest_durable_end(uint64_t from, uint64_t file_end);
+  bool empty_ = false;   ///< shorter than a header
+  bool closed_ = false;  ///< no writer holds the lock; never becomes false again
+  std::optional<Error> sync_error_;
+  std::string buffer_;  ///< the file's bytes from buffer_offset_
+  uint64_t buffer_offset_ = 0;
+  uint64_t passed_to_ = UINT64_MAX;    ///< behind the record that next() gave last …
+  uint64_t passed_ordinals_ = 0;       ///< … and how many there were up to it
+  uint64_t stated_ = 0;                ///< largest durable end that an intact record seen so far states
+  uint64_t looked_to_ = 0;             ///< look_ahead() has been here
+  uint64_t barren_from_ = UINT64_MAX;  ///< of a closed file: no intact record from here on
 };
 
 /// What a journal file is to the engine.
@@ -95,13 +111,14 @@ struct JournalFileInfo {
   uint64_t size = 0;  ///< st_size, preallocation included
 };
 
-/// All journal files of a directory, by number. Errors: kIo.
+/// All journal files of a directory, by number. A file that vanishes meanwhile is left out. Errors: kIo, kDenied.
 Result<std::vector<JournalFileInfo>> list_journal(Fs& fs, const std::string& directory);
 
 /// Whoever writes a journal file looks for "NUMBER.close" beside it a few times a second and closes its file when the
 /// marker is there (then removes the marker). This is how `archctl pack` asks another process, in whatever container,
 /// to close what it has open; a marker that outlives its file is removed by the engine.
 std::string close_request_path(const std::string& journal_path);
+/// Success when one lies there already. Errors: kNotFound (no such journal file), kFull, kDenied, kIo.
 Result<void> request_close(Fs& fs, const std::string& journal_path);
 
 }  // namespace arch

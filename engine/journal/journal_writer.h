@@ -45,10 +45,19 @@ class JournalWriter {
     uint64_t reserve_bytes = 64ull << 20;  ///< preallocated at birth: an append never runs out of disk midway
   };
 
-  /// Creates the next free number in `directory` (O_EXCL, tries the following one when it is taken), locks it,
-  /// preallocates, writes the header, syncs file, then directory. `fs` outlives the writer. Errors: kFull, kIo.
+  /// Makes the file aside ("*.new"), locks it, preallocates, writes and syncs the header, gives it the next free
+  /// number by a rename that never replaces, syncs the directory: whoever sees a journal file sees it locked by a
+  /// live writer or knows that it will never grow again. Leaves "NUMBER.last" behind, so that a number is not used
+  /// twice even when every journal file has been packed and removed. `fs` outlives the writer. Errors: kFull,
+  /// kDenied, kNotFound (no directory), kIo.
   static Result<std::unique_ptr<JournalWriter>> create(Fs& fs, const std::string& directory, const ArchiveId& archive,
                                                        UnixNs now, const Options& options);
+  /// Bytes of a file that holds this one record: what `reserve_bytes` must be for a record larger than the usual
+  /// file.
+  static uint64_t file_bytes_for(const Delivery& delivery, uint64_t message_bytes);
+  /// kTooLarge when append() would refuse it for its size.
+  static Result<void> check_limits(const Delivery& delivery, uint64_t message_bytes);
+
   ~JournalWriter();  ///< gives up the lock, writes no END; records not synced may or may not be on disk
 
   /// Stages one record, checksummed as a whole; written by the next sync() in one pwritev with its neighbours.
@@ -61,8 +70,8 @@ class JournalWriter {
   /// One pwritev and one fdatasync for all records since the last; returns the new durable_end(). Errors: kIo, kFull.
   Result<uint64_t> sync();
 
-  /// Writes the END record, cuts the preallocated rest, syncs, unlocks; a file without records is removed instead.
-  /// Afterwards only destroy. Errors: kIo.
+  /// sync(), writes the END record, cuts the preallocated rest, syncs, unlocks; a file without records is removed
+  /// instead. Afterwards only destroy. Errors: kIo, kFull; what sync() promised before stays promised.
   Result<void> close();
 
   uint64_t durable_end() const noexcept { return durable_end_.load(std::memory_order_acquire); }
@@ -75,6 +84,7 @@ class JournalWriter {
 
  private:
   JournalWriter();
+  Result<void> be_born(const ArchiveId& archive, const Options& options);
   Fs* fs_ = nullptr;
   std::string directory_;
   std::unique_ptr<File> file_;
