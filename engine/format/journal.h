@@ -20,6 +20,13 @@ struct ArchiveId {
   static Result<ArchiveId> from_hex(std::string_view text);  ///< 32 digits
 };
 
+/// Names one journal file for good: its number, and its random marker, since a number alone may come back after a restore.
+struct JournalFileId {
+  uint64_t number = 0;
+  std::array<uint8_t, 16> marker{};
+  auto operator<=>(const JournalFileId&) const = default;
+};
+
 namespace journal_format {
 
 constexpr std::string_view kMagic = "ARCHJNL\n";  // 8 bytes

@@ -1,5 +1,6 @@
 #include "engine/format/segment.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -145,7 +146,10 @@ void encode_footer(const Footer& footer, std::string* digests, std::string* meta
   out.varint(footer.last_sequence);
   out.varint(footer.deliveries);
   out.varint(footer.journal_files.size());
-  for (uint64_t number : footer.journal_files) out.varint(number);
+  for (const JournalFileId& file : footer.journal_files) {
+    out.varint(file.number);
+    out.raw({reinterpret_cast<const char*>(file.marker.data()), file.marker.size()});
+  }
   out.varint(footer.blocks.size());
   out.varint(footer.messages.size());
   out.varint(footer.blobs.size());
@@ -186,7 +190,13 @@ Result<Footer> decode_footer(std::string_view digests, std::string_view meta, ui
   footer.deliveries = in.varint();
   const uint64_t journal_files = in.varint();
   if (!in.ok() || journal_files > in.rest().size()) return bad("journal files");
-  for (uint64_t i = 0; i < journal_files; ++i) footer.journal_files.push_back(in.varint());
+  for (uint64_t i = 0; i < journal_files; ++i) {
+    JournalFileId file;
+    file.number = in.varint();
+    std::string_view marker = in.raw(file.marker.size());
+    std::copy(marker.begin(), marker.end(), file.marker.begin());
+    footer.journal_files.push_back(file);
+  }
   const uint64_t blocks = in.varint(), messages = in.varint(), blobs = in.varint(), foreign = in.varint();
   // Each entry takes at least a byte here: counts cannot ask for more memory than the footer is long.
   const uint64_t left = in.rest().size();

@@ -100,7 +100,7 @@ struct Footer {
   Digest previous_footer_digest;
   uint64_t first_sequence = 0, last_sequence = 0;
   uint64_t deliveries = 0;
-  std::vector<uint64_t> journal_files;
+  std::vector<JournalFileId> journal_files;
   std::vector<Block> blocks;
   std::vector<MessageEntry> messages;  ///< in stored order
   std::vector<BlobEntry> blobs;        ///< in stored order, small then large

@@ -234,7 +234,7 @@ Result<Plan> make_plan(const std::vector<PackItem>& items, PackSource& source, c
 
 Result<PackResult> pack_segment(Fs& fs, const ArchiveId& archive, uint32_t number, const Digest& previous, UnixNs now,
                                 const std::string& tmp_directory, const std::string& segments_directory,
-                                const std::vector<PackItem>& items, const std::vector<uint64_t>& journal_files,
+                                const std::vector<PackItem>& items, const std::vector<JournalFileId>& journal_files,
                                 PackSource& source, const PackOptions& options) {
   PackResult result;
   ARCH_TRY(Plan plan, make_plan(items, source, options));

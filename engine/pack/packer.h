@@ -55,12 +55,12 @@ struct PackResult {
 };
 
 /// `items` in rising sequence; of several items with one digest and store_message the first stores, the others refer.
-/// `journal_files` are the numbers of the files the items lie in; the footer keeps them.
+/// `journal_files` are the files the items lie in; the footer keeps them.
 /// `number` is the new segment's; `previous` the footer digest of the one before (zero for the first).
 /// Errors: kFull (nothing left behind), kIo, kCorrupt (a message did not read back: nothing is published), kExists.
 Result<PackResult> pack_segment(Fs& fs, const ArchiveId& archive, uint32_t number, const Digest& previous, UnixNs now,
                                 const std::string& tmp_directory, const std::string& segments_directory,
-                                const std::vector<PackItem>& items, const std::vector<uint64_t>& journal_files,
+                                const std::vector<PackItem>& items, const std::vector<JournalFileId>& journal_files,
                                 PackSource& source, const PackOptions& options);
 
 }  // namespace arch
