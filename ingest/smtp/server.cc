@@ -26,7 +26,6 @@ constexpr size_t kReadBytes = 64u << 10;
 constexpr size_t kMaxOutput = 256u << 10;  // unsent replies; above, no further command is read
 constexpr int kAcceptsPerTurn = 64;
 constexpr int kEventsPerTurn = 128;
-constexpr Server::Duration kLinger = std::chrono::seconds(2);
 
 // What an epoll event is about.
 constexpr uint64_t kBell = 1, kDrainBell = 2, kFirstListener = 16, kFirstConnection = uint64_t{1} << 32;
@@ -145,8 +144,9 @@ struct Server::State {
   }
 
   Duration tick_interval() const {
-    Duration shortest = std::min({options.command_timeout, options.data_timeout, options.message_timeout,
-                                  options.commit_timeout, options.patience, options.drain_timeout});
+    Duration shortest =
+        std::min({options.command_timeout, options.data_timeout, options.message_timeout, options.commit_timeout,
+                  options.patience, options.drain_timeout, options.linger_timeout});
     return std::clamp(shortest / 4, Duration(5), Duration(1000));
   }
 
@@ -535,7 +535,7 @@ void Server::State::sweep_one(Connection& connection) {
   Session& session = connection.session;
   const uint64_t id = connection.id;
   if (connection.lingering) {
-    if (now - connection.since > kLinger) drop(id);
+    if (now - connection.since > options.linger_timeout) drop(id);
     return;
   }
   if (connection.ticket != 0) {

@@ -59,6 +59,7 @@ class Server {
     Duration commit_timeout = std::chrono::seconds(60);     ///< from the dot to 451
     Duration patience = std::chrono::seconds(60);           ///< held back by max_content_bytes
     Duration drain_timeout = std::chrono::seconds(45);      ///< then what is still connected is dropped
+    Duration linger_timeout = std::chrono::seconds(2);      ///< for the peer's end after our last reply
     Duration full_pause = std::chrono::seconds(5);          ///< after kFull, MAIL is answered 452 this long
     Duration failed_pause = std::chrono::seconds(1);        ///< after another error, 451 likewise
   };
