@@ -3,6 +3,7 @@
 #include <unicode/ucnv.h>
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
 
 #include "engine/mime/message.h"
@@ -36,21 +37,33 @@ size_t utf8_sequence(std::string_view text, size_t at) {
   return 0;
 }
 
-enum class Utf8 : uint8_t { kAscii, kMultibyte, kInvalid };
+struct Utf8Count {
+  size_t two = 0;      // sequences of two bytes
+  size_t longer = 0;   // of three and four
+  size_t invalid = 0;  // bytes that belong to none
+  bool nul = false;
+};
 
-Utf8 classify(std::string_view text) {
-  Utf8 kind = Utf8::kAscii;
-  for (size_t at = 0; at < text.size();) {
-    if (static_cast<uint8_t>(text[at]) < 0x80) {
-      ++at;
-      continue;
+Utf8Count count_utf8(std::string_view text) {
+  Utf8Count count;
+  size_t at = 0;
+  while (at < text.size()) {
+    if (at + 8 <= text.size()) {
+      uint64_t word;
+      std::memcpy(&word, text.data() + at, 8);
+      if ((word & 0x8080808080808080u) == 0 && ((word - 0x0101010101010101u) & 0x8080808080808080u) == 0) {
+        at += 8;  // eight ASCII characters, none of them NUL
+        continue;
+      }
     }
     const size_t length = utf8_sequence(text, at);
-    if (length == 0) return Utf8::kInvalid;
-    kind = Utf8::kMultibyte;
-    at += length;
+    if (length == 0) ++count.invalid;
+    if (length == 1 && text[at] == '\0') count.nul = true;
+    if (length == 2) ++count.two;
+    if (length > 2) ++count.longer;
+    at += length == 0 ? 1 : length;
   }
-  return kind;
+  return count;
 }
 
 // Valid UTF-8 with NUL as a blank and U+FFFD for what is no sequence.
@@ -104,6 +117,34 @@ std::string practical_name(std::string_view declared) {
   return name;
 }
 
+// ICU 72 takes an escape sequence that another follows at once for an attack and puts U+FFFD; mail made of several encoded
+// words, and some mailers' lines, have just that. Such a sequence selects nothing: left out.
+std::string without_idle_escapes(std::string_view bytes) {
+  std::string out;
+  out.reserve(bytes.size());
+  for (size_t i = 0; i < bytes.size();) {
+    if (bytes[i] == '\x1b' && i + 3 < bytes.size() && (bytes[i + 1] == '(' || bytes[i + 1] == '$') &&
+        bytes[i + 3] == '\x1b') {
+      i += 3;
+    } else {
+      out.push_back(bytes[i++]);
+    }
+  }
+  return out;
+}
+
+// RFC 2781 section 4.3 reads UTF-16 without a byte order mark as big-endian; what lacks it in mail is little-endian. The
+// zero bytes of ASCII characters, blanks at least, tell.
+std::string utf16_order(std::string_view bytes) {
+  if (bytes.substr(0, 2) == "\xff\xfe" || bytes.substr(0, 2) == "\xfe\xff") return "utf-16";
+  size_t even = 0, odd = 0;
+  for (size_t i = 0; i + 1 < bytes.size(); i += 2) {
+    even += bytes[i] == '\0';
+    odd += bytes[i + 1] == '\0';
+  }
+  return odd > even ? "utf-16le" : "utf-16be";
+}
+
 // False when ICU knows no such charset.
 bool convert(std::string_view bytes, const std::string& charset, std::string* out) {
   UErrorCode status = U_ZERO_ERROR;
@@ -150,33 +191,28 @@ std::string guess(std::string_view bytes) {
   return practical_name(name);
 }
 
-// A text cut or damaged in places is still UTF-8; one whose high bytes hardly ever form sequences never was.
-bool mostly_utf8(std::string_view text) {
-  size_t good = 0, bad = 0;
-  for (size_t at = 0; at < text.size();) {
-    const size_t length = utf8_sequence(text, at);
-    if (length > 1) ++good;
-    if (length == 0) ++bad;
-    at += std::max<size_t>(length, 1);
-  }
-  return good >= bad;
-}
-
 }  // namespace
 
 std::string to_utf8(std::string_view bytes, std::string_view charset) {
   const std::string name = practical_name(charset);
-  const bool stateful = name == "utf-7" || name.rfind("iso-2022", 0) == 0 || name == "hz-gb-2312" ||
-                        name.rfind("utf-16", 0) == 0 || name.rfind("utf-32", 0) == 0 ||
-                        (name.empty() && contains_escape(bytes));
-  if (!stateful) {
-    // Text that is well-formed UTF-8 with multi-byte characters is UTF-8, whatever was declared: other charsets do
-    // not produce that by accident.
-    const Utf8 kind = classify(bytes);
-    if (kind != Utf8::kInvalid && name.rfind("ebcdic", 0) != 0 && name.rfind("cp037", 0) != 0) return repaired(bytes);
-  }
-  if (name == "utf-8" && mostly_utf8(bytes)) return repaired(bytes);
+  const bool stateful = name == "utf-7" || name.rfind("iso-2022", 0) == 0 || name.rfind("hz", 0) == 0 ||
+                        name.rfind("utf-16", 0) == 0 || name.rfind("utf-32", 0) == 0 || name == "ucs-2" ||
+                        name == "unicode" || (name.empty() && contains_escape(bytes));
   std::string out;
+  if (!stateful && name.rfind("ebcdic", 0) != 0 && name.rfind("cp037", 0) != 0) {
+    // Well-formed multi-byte UTF-8 does not come about by accident: it is UTF-8 whatever was declared. Except that a few
+    // East Asian double-byte characters can look like it.
+    const Utf8Count count = count_utf8(bytes);
+    const bool double_byte = name == "gb18030" || name == "big5" || name == "windows-949" || name == "windows-31j" ||
+                             name == "euc-jp" || name == "big5-hkscs" || name == "euc-tw";
+    if (count.invalid == 0 && (!double_byte || count.two + count.longer == 0 || count.longer >= 2))
+      return count.nul ? repaired(bytes) : std::string(bytes);
+    // Declared or plainly UTF-8, with some damage.
+    if ((name == "utf-8" || name.empty()) && count.invalid * 4 <= count.two + count.longer) return repaired(bytes);
+  }
+  if ((name == "utf-16" || name == "ucs-2" || name == "unicode") && convert(bytes, utf16_order(bytes), &out))
+    return out;
+  if (name.rfind("iso-2022", 0) == 0 && convert(without_idle_escapes(bytes), name, &out)) return out;
   if (!name.empty() && name != "utf-8" && convert(bytes, name, &out)) return out;
   if (convert(bytes, guess(bytes), &out)) return out;
   return repaired(bytes);

@@ -1,21 +1,144 @@
 #include "engine/mime/headers.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "engine/base/limits.h"
+#include "engine/mime/message.h"
 
 namespace arch::mime::internal {
 
 namespace {
 
-constexpr int kJunkLinesAtStart = 8;  // a mail may begin with some lines that are no fields, if fields follow
+constexpr int kLookAheadLines =
+    8;  // lines that are no fields may stand among the fields, if known fields follow so soon
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
-// Length of a line with its line end (LF or CRLF; a lone CR does not end a line).
+// RFC 5322 section 3.6.8, and blanks before the colon as old mailers wrote them. 0 when the line begins no field, else the
+// length of the name.
+size_t field_name_length(std::string_view line) {
+  size_t i = 0;
+  while (i < line.size() && i < 256 && line[i] > 32 && line[i] < 127 && line[i] != ':') ++i;
+  const size_t length = i;
+  while (i < line.size() && i < 512 && is_blank(line[i])) ++i;
+  return length > 0 && i < line.size() && line[i] == ':' ? length : 0;
+}
+
+// Fields that mail has in practice. Text such as "Note: …" must not make the scanner take a body for header fields.
+bool is_known_field(std::string_view name) {
+  static constexpr std::array kNames = {"from",
+                                        "to",
+                                        "cc",
+                                        "bcc",
+                                        "subject",
+                                        "date",
+                                        "sender",
+                                        "reply-to",
+                                        "message-id",
+                                        "mime-version",
+                                        "received",
+                                        "references",
+                                        "in-reply-to",
+                                        "return-path",
+                                        "delivered-to",
+                                        "importance",
+                                        "priority",
+                                        "precedence",
+                                        "organization",
+                                        "user-agent",
+                                        "lines",
+                                        "status",
+                                        "errors-to",
+                                        "keywords",
+                                        "thread-topic",
+                                        "thread-index",
+                                        "auto-submitted",
+                                        "authentication-results"};
+  static constexpr std::array kPrefixes = {"x-", "content-", "list-", "resent-", "dkim-", "arc-", "received-"};
+  const std::string low = lower_ascii(name);
+  return std::any_of(kNames.begin(), kNames.end(), [&](const char* known) { return low == known; }) ||
+         std::any_of(kPrefixes.begin(), kPrefixes.end(),
+                     [&](const char* prefix) { return low.rfind(prefix, 0) == 0; });
+}
+
+bool known_field_follows(std::string_view text) {
+  for (int lines = 0; lines < kLookAheadLines && !text.empty(); ++lines) {
+    const size_t length = line_length(text);
+    const std::string_view line = without_line_end(text.substr(0, length));
+    if (line.empty()) return false;
+    const size_t name = field_name_length(line);
+    if (name > 0 && is_known_field(line.substr(0, name))) return true;
+    text.remove_prefix(length);
+  }
+  return false;
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return -1;
+}
+
+std::string decode_q(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '_') {
+      out.push_back(' ');
+    } else if (text[i] == '=' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0) {
+      out.push_back(static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2])));
+      i += 2;
+    } else {
+      out.push_back(text[i]);
+    }
+  }
+  return out;
+}
+
+std::string decode_b(std::string_view text) {
+  std::string out;
+  uint32_t bits = 0;
+  int have = 0;
+  for (char c : text) {
+    int value;
+    if (c >= 'A' && c <= 'Z')
+      value = c - 'A';
+    else if (c >= 'a' && c <= 'z')
+      value = c - 'a' + 26;
+    else if (c >= '0' && c <= '9')
+      value = c - '0' + 52;
+    else if (c == '+')
+      value = 62;
+    else if (c == '/')
+      value = 63;
+    else if (c == '=') {
+      have = 0;
+      bits = 0;
+      continue;
+    } else
+      continue;
+    bits = bits << 6 | static_cast<uint32_t>(value);
+    have += 6;
+    if (have >= 8) {
+      have -= 8;
+      out.push_back(static_cast<char>(bits >> have & 0xff));
+    }
+  }
+  return out;
+}
+
+// A decoded field is one line: control characters become blanks.
+void make_one_line(std::string* text) {
+  for (char& c : *text)
+    if (static_cast<unsigned char>(c) < 32 || c == 127) c = ' ';
+}
+
+}  // namespace
+
 size_t line_length(std::string_view text) {
-  const void* newline = std::memchr(text.data(), '\n', text.size());
+  const void* newline = text.empty() ? nullptr : std::memchr(text.data(), '\n', text.size());
   return newline == nullptr ? text.size() : static_cast<size_t>(static_cast<const char*>(newline) - text.data()) + 1;
 }
 
@@ -25,77 +148,84 @@ std::string_view without_line_end(std::string_view line) {
   return line;
 }
 
-// RFC 5322 section 3.6.8, and blanks before the colon as old mailers wrote them. 0 when the line begins no field,
-// else the length of the name.
-size_t field_name_length(std::string_view line) {
-  size_t i = 0;
-  while (i < line.size() && i < 256 && line[i] > 32 && line[i] < 127 && line[i] != ':') ++i;
-  const size_t length = i;
-  while (i < line.size() && is_blank(line[i])) ++i;
-  return length > 0 && i < line.size() && line[i] == ':' ? length : 0;
+std::string lower_ascii(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  return out;
 }
 
-// Does a field follow within a few lines, before an empty one?
-bool field_follows(std::string_view text) {
-  for (int lines = 0; lines < kJunkLinesAtStart && !text.empty(); ++lines) {
-    const size_t length = line_length(text);
-    std::string_view line = without_line_end(text.substr(0, length));
-    if (line.empty()) return false;
-    if (field_name_length(line) > 0) return true;
-    text.remove_prefix(length);
-  }
-  return false;
+std::string_view trimmed(std::string_view text) {
+  const size_t begin = text.find_first_not_of(" \t\r\n");
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
 }
 
-}  // namespace
+bool same_name(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
+           return (x >= 'A' && x <= 'Z' ? x + 32 : x) == (y >= 'A' && y <= 'Z' ? y + 32 : y);
+         });
+}
 
-HeaderBlock scan_headers(std::string_view message) {
+const Field* HeaderBlock::find(std::string_view name) const {
+  for (const Field& field : fields)
+    if (same_name(field.name, name)) return &field;
+  return nullptr;
+}
+
+HeaderBlock scan_headers(std::string_view message, uint64_t begin, bool top,
+                         const std::function<bool(std::string_view line)>& is_boundary) {
   HeaderBlock block;
-  size_t at = 0;
-  if (message.substr(0, 5) == "From ") at = line_length(message);
+  uint64_t at = begin;
+  if (top && message.substr(at, 3) == "\xef\xbb\xbf") at += 3;
+  if (top && message.substr(at, 5) == "From ") at += line_length(message.substr(at));
   block.begin = at;
-  size_t header_bytes = 0;
+  size_t field_bytes = 0;
+  bool in_field = false;  // the last line belonged to fields.back()
+  bool dropping = false;  // the last line belonged to a field over a limit
   while (at < message.size()) {
     const size_t length = line_length(message.substr(at));
-    std::string_view line = without_line_end(message.substr(at, length));
+    const std::string_view whole_line = message.substr(at, length);
+    const std::string_view line = without_line_end(whole_line);
     if (line.empty()) {
       at += length;
       break;
     }
-    const size_t name_length = is_blank(line.front()) ? 0 : field_name_length(line);
-    if (is_blank(line.front()) && !block.fields.empty() && block.fields.back().end == at) {
-      Field& field = block.fields.back();
-      field.end = at + length;
+    if (is_boundary(whole_line)) break;
+    const bool continues = is_blank(line.front());
+    const size_t name_length = continues ? 0 : field_name_length(line);
+    if (continues && (in_field || dropping)) {
+      if (in_field) block.fields.back().end = at + length;
     } else if (name_length > 0) {
-      if (block.fields.size() >= limits::kHeaderCount || header_bytes > limits::kHeaderBytes) {
-        block.partial = true;
-      } else {
+      in_field = block.fields.size() < limits::kHeaderCount && field_bytes < limits::kHeaderBytes;
+      dropping = !in_field;
+      if (in_field) {
         Field field;
         field.name = line.substr(0, name_length);
         field.begin = at;
         field.end = at + length;
         block.fields.push_back(field);
+      } else {
+        block.partial = true;
       }
     } else {
-      // No field: junk if fields go on behind it, else the body has begun without an empty line.
-      if (!field_follows(message.substr(at + length))) break;
-      if (block.junk.size() >= limits::kHeaderCount) {
-        block.partial = true;
-        break;
-      }
-      block.junk.emplace_back(at, at + length);
+      // No field: passed over if known fields go on behind it, else the body has begun without an empty line.
+      in_field = dropping = false;
+      if (!known_field_follows(message.substr(at + length))) break;
     }
-    header_bytes += length;
+    if (in_field) field_bytes += length;
     at += length;
   }
   block.end = at;
+  uint64_t budget = limits::kHeaderBytes;
   for (Field& field : block.fields) {
-    std::string_view whole = message.substr(field.begin, field.end - field.begin);
+    const std::string_view whole = message.substr(field.begin, field.end - field.begin);
     field.value = without_line_end(whole.substr(whole.find(':') + 1));
-    if (field.value.size() > limits::kHeaderFieldBytes) {
-      field.value = field.value.substr(0, limits::kHeaderFieldBytes);
+    if (field.value.size() > budget) {
+      field.value = field.value.substr(0, budget);
       block.partial = true;
     }
+    budget -= field.value.size();
   }
   return block;
 }
@@ -104,7 +234,7 @@ std::string unfold(std::string_view raw_value) {
   std::string out;
   out.reserve(raw_value.size());
   for (size_t i = 0; i < raw_value.size(); ++i) {
-    char c = raw_value[i];
+    const char c = raw_value[i];
     if (c == '\r' || c == '\n') {
       // One blank for the line end and the blanks that follow it.
       while (i + 1 < raw_value.size() &&
@@ -115,62 +245,68 @@ std::string unfold(std::string_view raw_value) {
       out.push_back(c);
     }
   }
-  size_t begin = out.find_first_not_of(" \t");
-  if (begin == std::string::npos) return {};
-  return out.substr(begin, out.find_last_not_of(" \t") - begin + 1);
+  return std::string(trimmed(out));
 }
 
-bool same_name(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-           return (x >= 'A' && x <= 'Z' ? x + 32 : x) == (y >= 'A' && y <= 'Z' ? y + 32 : y);
-         });
-}
-
-std::string working_copy(std::string_view message, const HeaderBlock& block) {
-  // Long fields: every line that begins one, with its continuation lines, wherever it stands (embedded messages,
-  // parts).
-  std::vector<std::pair<uint64_t, uint64_t>> too_long;
-  uint64_t field_begin = 0;
-  bool in_field = false;
-  auto end_field = [&](uint64_t end) {
-    if (in_field && end - field_begin > limits::kHeaderFieldBytes)
-      too_long.emplace_back(field_begin + limits::kHeaderFieldBytes, end);
-    in_field = false;
+std::string decode_words(std::string_view text) {
+  if (text.find("=?") == std::string_view::npos) {
+    std::string out(text);
+    make_one_line(&out);
+    return out;
+  }
+  std::string out;
+  std::string pending, pending_charset;  // decoded bytes of neighbouring words: a character may be cut between two
+  bool after_word = false;
+  const auto flush = [&] {
+    if (!pending.empty()) out += to_utf8(pending, pending_charset);
+    pending.clear();
   };
-  if (message.size() > limits::kHeaderFieldBytes) {
-    for (uint64_t at = 0; at < message.size();) {
-      const size_t length = line_length(message.substr(at));
-      std::string_view line = message.substr(at, length);
-      if (!(is_blank(line.front()) && in_field)) {
-        end_field(at);
-        if (field_name_length(line.substr(0, 300)) > 0) {
-          in_field = true;
-          field_begin = at;
-        }
-      }
-      at += length;
+  bool no_more_ends = false;
+  size_t plain_begin = 0;  // text not yet put out
+  size_t at = 0;
+  while (at < text.size()) {
+    const size_t start = no_more_ends ? std::string_view::npos : text.find("=?", at);
+    if (start == std::string_view::npos) break;
+    at = start + 2;
+    size_t charset_end = at;
+    while (charset_end < text.size() && charset_end - at <= 64 && text[charset_end] != '?' &&
+           text[charset_end] != ' ' && text[charset_end] != '=')
+      ++charset_end;
+    if (charset_end + 2 >= text.size() || charset_end == at || text[charset_end] != '?' ||
+        text[charset_end + 2] != '?')
+      continue;
+    const char encoding = static_cast<char>(text[charset_end + 1] | 0x20);
+    if (encoding != 'q' && encoding != 'b') continue;
+    const size_t text_begin = charset_end + 3;
+    const size_t text_end = text.find("?=", text_begin);
+    if (text_end == std::string_view::npos) {
+      no_more_ends = true;
+      break;
     }
-    end_field(message.size());
+    std::string charset = lower_ascii(text.substr(at, charset_end - at));
+    if (const size_t star = charset.find('*'); star != std::string::npos) charset.resize(star);  // RFC 2231 language
+    const std::string_view plain = text.substr(plain_begin, start - plain_begin);
+    const bool joined = after_word && trimmed(plain).empty();
+    if (!joined) {
+      flush();
+      out += plain;
+    } else if (charset != pending_charset) {
+      flush();
+    }
+    const std::string_view encoded = text.substr(text_begin, text_end - text_begin);
+    pending += encoding == 'q' ? decode_q(encoded) : decode_b(encoded);
+    pending_charset = charset;
+    after_word = true;
+    at = plain_begin = text_end + 2;
   }
-  const bool nuls = std::memchr(message.data(), '\0', message.size()) != nullptr;
-  if (too_long.empty() && block.junk.empty() && !nuls) return {};
+  flush();
+  out += text.substr(plain_begin);
+  make_one_line(&out);
+  return out;
+}
 
-  std::string copy(message);
-  if (nuls) std::replace(copy.begin(), copy.end(), '\0', ' ');
-  for (const auto& [begin, end] : block.junk) {
-    std::string_view line = without_line_end(message.substr(begin, end - begin));
-    if (line.size() >= 2) {
-      std::fill_n(copy.begin() + static_cast<std::ptrdiff_t>(begin), line.size(), ' ');
-      copy[begin] = 'X';
-      copy[begin + 1] = ':';
-    } else {
-      copy[begin] = ' ';
-    }
-  }
-  for (const auto& [begin, end] : too_long)
-    for (uint64_t i = begin; i < end; ++i)
-      if (copy[i] != '\n' && copy[i] != '\r') copy[i] = ' ';
-  return copy;
+std::string decode_text(std::string_view raw_value, std::string_view charset_hint) {
+  return std::string(trimmed(decode_words(to_utf8(unfold(raw_value), charset_hint))));
 }
 
 }  // namespace arch::mime::internal

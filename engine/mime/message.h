@@ -1,7 +1,8 @@
 // A message as a part tree with exact byte ranges, and its decoded header fields. The only users of GMime are the .cc
-// files of this folder (GMime 3.2.13; its traps are named where they are met). Pure: bytes in, values out; no file,
-// no clock. Bounded by limits.h in time, memory and depth; over a limit `partial` is set and the walk goes as far as
-// it goes. Never fails: what cannot be parsed is a message with one text part. Reading never changes stored bytes.
+// files of this folder: GMime 3.2.13 reads parameters and undoes encodings; boundaries, fields and addresses are read
+// by hand, for the reasons that stand there. Pure: bytes in, values out; no file, no clock; any thread. Bounded by
+// limits.h in time, memory and depth; over a limit `partial` is set and the walk goes as far as it goes
+// (docs/mail-limits.md). Never fails: what cannot be parsed is a message with one text part.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,8 @@ enum class Encoding : uint8_t { kIdentity, kBase64, kQuotedPrintable, kUuencode 
 
 /// A leaf or container of the tree, in document order. Offsets are bytes from the start of the message.
 struct Part {
-  std::string number;  ///< "1", "2.1" … as IMAP's BODYSTRUCTURE numbers them; the whole message is ""
+  std::string number;  ///< "1", "2.1" … as IMAP's BODYSTRUCTURE numbers them; a message that is a multipart is "", an
+                       ///< embedded one in part "2" that is a multipart "2.TEXT"
   int depth = 0;
   bool container = false;   ///< multipart/* or message/rfc822: its children follow
   std::string media_type;   ///< lower case "text/plain"; "text/plain" when absent or unparsable
@@ -61,6 +63,9 @@ struct Message {
 
 /// A leading mbox "From " line (some files have one) is skipped as if it were not there.
 Message parse(std::string_view message);
+
+/// The fields only (`parts` stays empty); for an embedded message give it the bytes of its message/rfc822 part.
+Message parse_fields(std::string_view message);
 
 /// The part's content with the transfer encoding undone; at most `limit` bytes of it.
 std::string decode_content(std::string_view message, const Part& part, uint64_t limit);

@@ -1,5 +1,5 @@
 // A message to the text that is kept and searched: subject, own words, quoted words, names of attachments, text of text
-// attachments (other formats come with the sandboxed workers). Pure and bounded (limits.h); never fails.
+// attachments (other formats come with the sandboxed workers). Pure and bounded (limits.h); never fails; any thread.
 #pragma once
 
 #include <string>
@@ -11,20 +11,26 @@
 namespace arch::extract {
 
 struct Extracted {
-  MessageText pieces;
-  bool partial = false;        ///< a limit was met, or a part could not be read
-  uint32_t unread_parts = 0;   ///< attachments whose format nothing here reads yet
+  MessageText pieces;         ///< in the order subject, body, quoted, then names and attachments, people last
+  bool partial = false;       ///< a limit was met, or a part could not be read
+  uint32_t unread_parts = 0;  ///< attachments whose format nothing here reads yet
 };
 
 /// The body is the text/plain parts, and of multipart/alternative the plain one if it has words, else the HTML. An HTML
-/// alternative next to a plain one is not indexed twice. `envelope` recipients go into kPeople.
+/// alternative next to a plain one is not indexed twice; one that says much that the plain one does not is (stubs such as
+/// "this program cannot show the message"). Embedded messages count with subject, people and body. Readable content
+/// inside an opaque S/MIME signature or an encoded embedded message is opened; its pieces' `part` is OUTER/INNER.
+/// `envelope` recipients go into kPeople, one "name address" a line; so do the people of a mail that Exchange's journal
+/// wrapped.
 Extracted extract(std::string_view message, const mime::Message& parsed, const std::vector<Recipient>& envelope);
 
 /// Linear, bounded HTML to text: entities, block elements to line ends, links kept as "text [url]" only when `links`,
-/// script, style, comments and head dropped; words split by inline tags stay whole. UTF-8 in and out.
-std::string html_to_text(std::string_view html, bool links = false);
+/// script, style, comments and head dropped; words split by inline tags stay whole. Lines of a cited mail (blockquote of
+/// a mail program) begin with "> ". UTF-8 in and out. `title`, when not null, receives the title element's text.
+std::string html_to_text(std::string_view html, bool links = false, std::string* title = nullptr);
 
 /// Splits a body into own and quoted words ("> " lines, "-----Original Message-----", "Le … a écrit :", "On … wrote:").
+/// Every line goes to one of the two, in order.
 void split_quoted(std::string_view body, std::string* own, std::string* quoted);
 
 }  // namespace arch::extract
