@@ -1,12 +1,14 @@
 // The full-text index: Xapian 1.4.22 behind a wall. A follower of the archive, and derived: it can be thrown away.
 //
-// Layout    ARCHIVE/index/gNNNN/{state.json, shard0, shard1 …}; a generation is complete or absent. A shard fills up to
-//           Options::shard_messages documents, is compacted and sealed; new messages go to the newest. Document id within
-//           a shard = message number - shard's first number + 1. No positions; the text lies in the catalog.
-// Terms     general terms unprefixed: words of subject, body, quoted text, file names, attachment text, people.
-//           Field terms by prefix (query/index/terms.h). Pairs for the commonest words. Values: date, mail key, size.
+// Layout    ARCHIVE/index/gNNNN/{state.json, shard0.glass, shard1 …, late}; a generation is complete or absent. A shard
+//           fills up to Options::shard_messages documents, is compacted to one file and sealed; new messages go to the
+//           newest. Document id within a shard = message number - shard's first number + 1. No positions, no termlists;
+//           the text lies in the catalog. late/ holds what became known of a message after it was indexed.
+// Terms     general terms unprefixed: words of subject, body, quoted text, file names, attachment text; whole addresses of
+//           people. Field terms by prefix (query/index/terms.h). Pairs for the commonest words. Value: date and mail key.
 // Durable   One explicit commit per batch, then fsync of the shard's directory (Xapian never does that itself: a power
-//           cut lost or corrupted 31 + 12 of 40); implicit commits are made impossible. The mark lies in the metadata.
+//           cut lost or corrupted 31 + 12 of 40); every change is in a transaction, so that there are no implicit commits.
+//           The mark lies in the metadata of the newest shard.
 // Threads   IndexWriter: one thread. IndexReader: one thread; open one per thread.
 #pragma once
 
@@ -23,8 +25,8 @@ namespace arch::index {
 
 struct Options {
   uint64_t shard_messages = 250'000;
-  size_t batch_messages = 2'000;      ///< most of one commit
-  uint64_t batch_bytes = 64ull << 20; ///< message bytes of one batch
+  size_t batch_messages = 2'000;       ///< most of one commit
+  uint64_t batch_bytes = 64ull << 20;  ///< message bytes of one batch
 };
 
 class IndexWriter {
@@ -37,7 +39,7 @@ class IndexWriter {
   /// Follows the archive from the own mark until nothing is left or `stop`. Extracts text and stores it in the catalog
   /// (durable before the index commit). `progress` gets the mark.
   Result<uint64_t> follow(const std::function<bool()>& stop, const std::function<void(uint64_t mark)>& progress);
-  uint64_t mark() const;   ///< last sequence number indexed and committed
+  uint64_t mark() const;  ///< last sequence number indexed and committed
   Result<void> close();
 
  private:
@@ -49,7 +51,7 @@ class IndexWriter {
 /// Sorted document numbers (message numbers), and what the result page needs of each.
 using Numbers = std::vector<uint64_t>;
 struct Column {
-  uint32_t date_s = 0;     ///< seconds since 1970, clamped
+  uint32_t date_s = 0;  ///< seconds since 1970, clamped
   uint64_t mail_key = 0;
 };
 
@@ -59,18 +61,23 @@ class IndexReader {
   static Result<std::unique_ptr<IndexReader>> open(const std::string& archive_directory);
   ~IndexReader();
 
-  uint64_t mark() const;       ///< sequence up to which this view is complete
+  /// Turns to what has been committed since. A call that the writer overtakes does so by itself: mark() then changes, and
+  /// what was read before may lack the newest messages, nothing else.
+  Result<void> refresh();
+  uint64_t mark() const;  ///< sequence up to which this view is complete
   uint64_t documents() const;
-  uint64_t partial() const;    ///< documents flagged partial
-  uint64_t unread() const;     ///< documents with attachments whose text is not read
+  uint64_t partial() const;  ///< documents flagged partial
+  uint64_t unread() const;   ///< documents with attachments whose text is not read
 
   /// Message numbers that hold the term, rising. Missing term: empty. Errors: kTryAgain (the index moved on too often),
   /// kCorrupt.
   Result<Numbers> postings(const std::string& term) const;
-  uint64_t frequency(const std::string& term) const;   ///< 0 when absent
+  /// How many documents, 0 when absent; a message with late recipients may count twice.
+  uint64_t frequency(const std::string& term) const;
   Result<Numbers> all() const;
-  /// Terms that begin with `prefix`, at most `limit`; stops early when `each` returns false.
-  Result<void> vocabulary(const std::string& prefix, const std::function<bool(const std::string& term, uint64_t frequency)>& each) const;
+  /// Terms that begin with `prefix`, rising, each once; stops when `each` returns false.
+  Result<void> vocabulary(const std::string& prefix,
+                          const std::function<bool(const std::string& term, uint64_t frequency)>& each) const;
   /// Columns of these numbers (rising), same order.
   Result<std::vector<Column>> columns(const Numbers& numbers) const;
   /// Documents whose date lies in [from_s, to_s).

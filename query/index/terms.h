@@ -1,5 +1,9 @@
 // Prefixes of the index's terms: stored in every generation, so a change is a new generation (kSchema). One place, used by
-// the writer and by query/search.
+// the writer and by query/search. The rules behind them: docs/search.md.
+//
+// A field term is the prefix and a term of query/text: a word, a joined term ("=fa202400123") or, of people, a whole
+// address ("a@b.c") or a domain with its parents ("@x.b.c", "@b.c"). Words are folded, so that no term without prefix
+// begins with a capital letter.
 #pragma once
 
 #include <string_view>
@@ -8,22 +12,21 @@ namespace arch::index {
 
 constexpr int kSchema = 1;
 
-// Words.
-constexpr std::string_view kGeneral = "";      // any text of the message, people included; folded words are lower case
+// Words. General: of subject, body, quoted text, file names, attachment text; of people whole addresses and domains
+// only: a bare word does not find every mail that somebody of this name was sent (ask the four fields for that).
+constexpr std::string_view kGeneral = "";
 constexpr std::string_view kSubject = "S";
 constexpr std::string_view kFileName = "N";
-constexpr std::string_view kFrom = "F";        // words and whole addresses ("a@b.c") and domains ("@b.c")
+constexpr std::string_view kFrom = "F";
 constexpr std::string_view kTo = "T";
 constexpr std::string_view kCc = "C";
-constexpr std::string_view kBcc = "B";
-constexpr std::string_view kRcpt = "R";        // envelope recipients
-constexpr std::string_view kPair = "P";        // "Pbon de"
+constexpr std::string_view kBcc = "B";   // Bcc field, and envelope recipients that are in neither To nor Cc
+constexpr std::string_view kRcpt = "R";  // every recipient: To, Cc, Bcc and envelope
+constexpr std::string_view kPair = "P";  // "Pbon de"; within one piece of text
 // Flags.
 constexpr std::string_view kHasAttachment = "XHattachment";
 constexpr std::string_view kIsPartial = "XIpartial";
 constexpr std::string_view kIsUnread = "XIunread";
 constexpr std::string_view kIsEncrypted = "XIencrypted";
-constexpr std::string_view kMessageId = "XM";  // + XXH3-64 of the Message-ID in hex
-constexpr std::string_view kThread = "XT";     // + hex
 
 }  // namespace arch::index

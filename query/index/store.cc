@@ -1,0 +1,375 @@
+#include "query/index/store.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+#include <xapian.h>
+
+#include <cerrno>
+#include <optional>
+
+#include "engine/base/bytes.h"
+#include "query/index/terms.h"
+#include "query/index/values.h"
+#include "query/index/xapian_errors.h"
+
+namespace arch::index {
+namespace {
+
+constexpr const char* kMetaSchema = "schema";
+constexpr const char* kMetaFirst = "first";
+constexpr const char* kMetaMark = "mark";
+constexpr const char* kMetaMarkDigest = "mark-digest";
+
+Result<uint64_t> number_of(const Xapian::Database& db, const char* key, const std::string& path) {
+  std::string text = db.get_metadata(key);
+  if (text.size() != 8)
+    return fail(Code::kCorrupt, path + ": metadata '" + key + "' is missing",
+                "the engine builds the index anew at its next start");
+  return from_be64(text);
+}
+
+void add_terms(const TermList& terms, Xapian::Document* document) {
+  for (const TermList::Entry& entry : terms.entries) {
+    std::string term(terms.term(entry));
+    if (entry.count == 0) {
+      document->add_boolean_term(term);
+    } else {
+      document->add_term(term, entry.count);
+    }
+  }
+}
+
+std::string shard_name(size_t position) { return "shard" + std::to_string(position); }
+
+}  // namespace
+
+struct IndexStore::State {
+  std::string index_directory;
+  Options options;
+  int lock = -1;
+  GenerationState generation;
+  std::unique_ptr<Xapian::WritableDatabase> shard;
+  std::unique_ptr<Xapian::WritableDatabase> late;
+  uint64_t mark = 0;
+  uint64_t last_number = 0;
+  std::optional<Error> dead;
+  std::string begun_anew;
+
+  ~State() {
+    // Databases first: what a transaction holds is dropped, not committed.
+    shard.reset();
+    late.reset();
+    if (lock >= 0) ::close(lock);
+  }
+
+  ShardState& newest() { return generation.shards.back(); }
+  std::string path_of(const std::string& name) const { return generation.directory + "/" + name; }
+
+  Result<void> take_lock();
+  Result<void> begin(uint64_t number);
+  Result<void> open_generation(GenerationState found, const Fits& fits, bool* fitting);
+  Result<void> throw_away(uint64_t number);
+  Result<void> create_shard(const std::string& name, uint64_t first, uint64_t mark_value, const std::string& digest);
+  Result<void> add_late(const std::vector<Document>& documents);
+  Result<void> add_documents(const Batch& batch);
+  Result<void> commit_shard(uint64_t mark_value, const Digest& digest);
+  Result<void> seal(uint64_t next_first);
+};
+
+// flock on a file of its own: Xapian's lock is one per database, and there are several.
+Result<void> IndexStore::State::take_lock() {
+  std::string path = index_directory + "/lock";
+  lock = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+  if (lock < 0) return fail_errno(errno, "cannot open " + path);
+  if (::flock(lock, LOCK_EX | LOCK_NB) == 0) return {};
+  if (errno == EWOULDBLOCK)
+    return fail(Code::kTryAgain, "another engine writes the index in " + index_directory,
+                "wait for it to end; only one engine may run");
+  return fail_errno(errno, "cannot lock " + path);
+}
+
+Result<void> IndexStore::State::throw_away(uint64_t number) {
+  std::string directory = generation_directory(index_directory, number);
+  // state.json first: without it the rest is no generation, wherever the removal is cut off.
+  ARCH_TRY_VOID(remove_tree(directory + "/state.json"));
+  ARCH_TRY_VOID(remove_tree(directory));
+  return sync_directory(index_directory);
+}
+
+Result<void> IndexStore::State::create_shard(const std::string& name, uint64_t first, uint64_t mark_value,
+                                             const std::string& digest) {
+  std::string path = path_of(name);
+  ARCH_TRY_VOID(remove_tree(path));  // left by a crash before state.json named it
+  ARCH_TRY_VOID(guarded(path, [&]() -> Result<void> {
+    shard = std::make_unique<Xapian::WritableDatabase>(
+        path, Xapian::DB_CREATE | Xapian::DB_BACKEND_GLASS | Xapian::DB_NO_TERMLIST);
+    shard->begin_transaction();
+    shard->set_metadata(kMetaSchema, be64(kSchema));
+    shard->set_metadata(kMetaFirst, be64(first));
+    shard->set_metadata(kMetaMark, be64(mark_value));
+    shard->set_metadata(kMetaMarkDigest, digest);
+    shard->commit_transaction();
+    return {};
+  }));
+  return sync_directory(path);
+}
+
+Result<void> IndexStore::State::begin(uint64_t number) {
+  generation = GenerationState{};
+  generation.number = number;
+  generation.schema = kSchema;
+  generation.directory = generation_directory(index_directory, number);
+  ARCH_TRY_VOID(make_directory(generation.directory));
+  std::string late_path = path_of(kLateName);
+  ARCH_TRY_VOID(guarded(late_path, [&]() -> Result<void> {
+    late = std::make_unique<Xapian::WritableDatabase>(late_path, Xapian::DB_CREATE | Xapian::DB_BACKEND_GLASS);
+    late->begin_transaction();
+    late->set_metadata(kMetaSchema, be64(kSchema));
+    late->commit_transaction();
+    return {};
+  }));
+  ARCH_TRY_VOID(sync_directory(late_path));
+  ARCH_TRY_VOID(create_shard(shard_name(0), 1, 0, std::string(32, '\0')));
+  mark = 0;
+  last_number = 0;
+  generation.shards.push_back({shard_name(0), 1, false, 0});
+  ARCH_TRY_VOID(write_state(generation));
+  return sync_directory(index_directory);
+}
+
+Result<void> IndexStore::State::open_generation(GenerationState found, const Fits& fits, bool* fitting) {
+  generation = std::move(found);
+  *fitting = false;
+  if (generation.schema != kSchema) return {};
+  for (const ShardState& sealed : generation.shards) {
+    if (!sealed.sealed) continue;
+    std::string path = path_of(sealed.name);
+    ARCH_TRY_VOID(guarded(path, [&]() -> Result<void> {
+      Xapian::Database db(path);
+      ARCH_TRY(uint64_t first, number_of(db, kMetaFirst, path));
+      if (first != sealed.first || db.get_doccount() != sealed.documents)
+        return fail(Code::kCorrupt, path + " is not the shard that state.json names");
+      return {};
+    }));
+  }
+  std::string late_path = path_of(kLateName);
+  ARCH_TRY_VOID(guarded(late_path, [&]() -> Result<void> {
+    late = std::make_unique<Xapian::WritableDatabase>(late_path, Xapian::DB_OPEN | Xapian::DB_BACKEND_GLASS);
+    return {};
+  }));
+  std::string path = path_of(newest().name);
+  Digest digest;
+  ARCH_TRY_VOID(guarded(path, [&]() -> Result<void> {
+    // Xapian 1.4.22 wants to hear again that there is no termlist table.
+    shard = std::make_unique<Xapian::WritableDatabase>(
+        path, Xapian::DB_OPEN | Xapian::DB_BACKEND_GLASS | Xapian::DB_NO_TERMLIST);
+    ARCH_TRY(uint64_t first, number_of(*shard, kMetaFirst, path));
+    if (first != newest().first) return fail(Code::kCorrupt, path + " is not the shard that state.json names");
+    ARCH_TRY(mark, number_of(*shard, kMetaMark, path));
+    std::string raw = shard->get_metadata(kMetaMarkDigest);
+    if (raw.size() != 32) return fail(Code::kCorrupt, path + ": metadata 'mark-digest' is missing");
+    digest = Digest::from_view(raw);
+    last_number = first - 1 + shard->get_lastdocid();
+    return {};
+  }));
+  if (mark > 0) {
+    ARCH_TRY(*fitting, fits(mark, digest));
+  } else {
+    *fitting = true;
+  }
+  return {};
+}
+
+IndexStore::IndexStore() : state_(std::make_unique<State>()) {}
+IndexStore::~IndexStore() = default;
+
+Result<std::unique_ptr<IndexStore>> IndexStore::open(const std::string& index_directory, const Options& options,
+                                                     const Fits& fits) {
+  ARCH_CHECK(options.shard_messages > 0);
+  std::unique_ptr<IndexStore> store(new IndexStore());
+  State& s = *store->state_;
+  s.index_directory = index_directory;
+  s.options = options;
+  ARCH_TRY_VOID(make_directory(index_directory));
+  ARCH_TRY_VOID(s.take_lock());
+
+  ARCH_TRY(std::vector<uint64_t> numbers, list_generations(index_directory));
+  uint64_t next = numbers.empty() ? 1 : numbers.back() + 1;
+  bool opened = false;
+  for (auto number = numbers.rbegin(); number != numbers.rend(); ++number) {
+    if (opened && !s.generation.complete) break;  // the one before serves readers until this one is complete
+    bool fitting = false;
+    Result<void> tried;
+    if (!opened) {
+      auto found = read_state(index_directory, *number);
+      tried = found ? s.open_generation(std::move(*found), fits, &fitting)
+                    : Result<void>(tl::unexpected<Error>(found.error()));
+      if (!tried && tried.error().code != Code::kCorrupt && tried.error().code != Code::kNotFound)
+        return tl::unexpected<Error>(tried.error());
+    }
+    if (fitting) {
+      opened = true;
+      continue;
+    }
+    if (!opened) {
+      s.shard.reset();
+      s.late.reset();
+    }
+    if (!opened) s.begun_anew = tried ? "it does not belong to the archive as it is now" : describe(tried.error());
+    ARCH_TRY_VOID(s.throw_away(*number));
+  }
+  if (!opened) ARCH_TRY_VOID(s.begin(next));
+  return store;
+}
+
+uint64_t IndexStore::mark() const { return state_->mark; }
+uint64_t IndexStore::last_number() const { return state_->last_number; }
+bool IndexStore::complete() const { return state_->generation.complete; }
+const std::string& IndexStore::begun_anew() const { return state_->begun_anew; }
+const std::string& IndexStore::directory() const { return state_->generation.directory; }
+
+Result<void> IndexStore::State::add_late(const std::vector<Document>& documents) {
+  if (documents.empty()) return {};
+  std::string path = path_of(kLateName);
+  ARCH_TRY_VOID(guarded(path, [&]() -> Result<void> {
+    late->begin_transaction();
+    for (const Document& document : documents) {
+      auto id = static_cast<Xapian::docid>(document.number);
+      Xapian::Document stored;
+      if (id <= late->get_lastdocid()) {
+        try {
+          stored = late->get_document(id);
+        } catch (const Xapian::DocNotFoundError&) {
+          // nothing late is known of this message yet
+        }
+      }
+      add_terms(document.terms, &stored);
+      late->replace_document(id, stored);
+    }
+    late->commit_transaction();
+    return {};
+  }));
+  return sync_directory(path);
+}
+
+Result<void> IndexStore::State::commit_shard(uint64_t mark_value, const Digest& digest) {
+  std::string path = path_of(newest().name);
+  ARCH_TRY_VOID(guarded(path, [&]() -> Result<void> {
+    shard->set_metadata(kMetaMark, be64(mark_value));
+    shard->set_metadata(kMetaMarkDigest, std::string(digest.view()));
+    shard->commit_transaction();
+    return {};
+  }));
+  ARCH_TRY_VOID(sync_directory(path));
+  mark = mark_value;
+  return {};
+}
+
+Result<void> IndexStore::State::add_documents(const Batch& batch) {
+  const Document* last = nullptr;
+  bool begun = false;
+  for (const Document& document : batch.documents) {
+    if (document.number <= last_number)
+      return fail(Code::kCorrupt,
+                  "message " + std::to_string(document.number) + " is in the index already, beyond its mark",
+                  "the engine builds the index anew at its next start");
+    if (document.number - newest().first >= options.shard_messages) {
+      if (begun) ARCH_TRY_VOID(commit_shard(last->sequence, last->digest));
+      begun = false;
+      ARCH_TRY_VOID(seal(document.number));
+    }
+    ARCH_TRY_VOID(guarded(path_of(newest().name), [&]() -> Result<void> {
+      if (!begun) shard->begin_transaction();
+      begun = true;
+      Xapian::Document out;
+      add_terms(document.terms, &out);
+      out.add_value(kColumnSlot, encode_column(document.date_s, document.mail_key));
+      // Beyond the last id this adds; glass cannot replace without termlists.
+      shard->replace_document(static_cast<Xapian::docid>(document.number - newest().first + 1), out);
+      return {};
+    }));
+    last_number = document.number;
+    last = &document;
+  }
+  if (!begun)
+    ARCH_TRY_VOID(guarded(path_of(newest().name), [&]() -> Result<void> {
+      shard->begin_transaction();
+      return {};
+    }));
+  return commit_shard(batch.mark, batch.mark_digest);
+}
+
+Result<void> IndexStore::State::seal(uint64_t next_first) {
+  std::string open_name = newest().name;
+  std::string open_path = path_of(open_name);
+  std::string sealed_name = open_name + ".glass";
+  std::string sealed_path = path_of(sealed_name);
+  std::string tmp = sealed_path + ".tmp";
+  std::string digest;
+  uint64_t documents = 0;
+  ARCH_TRY_VOID(remove_tree(tmp));
+  ARCH_TRY_VOID(remove_tree(sealed_path));
+  ARCH_TRY_VOID(guarded(open_path, [&]() -> Result<void> {
+    shard->close();
+    shard.reset();
+    Xapian::Database source(open_path);
+    digest = source.get_metadata(kMetaMarkDigest);
+    documents = source.get_doccount();
+    source.compact(tmp, Xapian::DBCOMPACT_SINGLE_FILE | Xapian::DBCOMPACT_NO_RENUMBER);
+    return {};
+  }));
+  ARCH_TRY_VOID(sync_file(tmp));
+  if (::rename(tmp.c_str(), sealed_path.c_str()) != 0) return fail_errno(errno, "cannot rename " + tmp);
+  ARCH_TRY_VOID(sync_directory(generation.directory));
+
+  std::string name = shard_name(generation.shards.size());
+  ARCH_TRY_VOID(create_shard(name, next_first, mark, digest));
+  newest() = {sealed_name, newest().first, true, documents};
+  generation.shards.push_back({name, next_first, false, 0});
+  ARCH_TRY_VOID(write_state(generation));
+  return remove_tree(open_path);  // readers that have it open keep their view
+}
+
+Result<void> IndexStore::commit(const Batch& batch) {
+  State& s = *state_;
+  if (s.dead) return tl::unexpected<Error>(*s.dead);
+  auto done = s.add_late(batch.late);
+  if (done) done = s.add_documents(batch);
+  if (done) return {};
+  s.dead = done.error();
+  s.shard.reset();
+  s.late.reset();
+  if (s.dead->code == Code::kCorrupt) {
+    auto removed = remove_tree(s.generation.directory + "/state.json");
+    if (!removed) return fail(Code::kCorrupt, s.dead->what + "; and " + removed.error().what, s.dead->hint);
+  }
+  return tl::unexpected<Error>(*s.dead);
+}
+
+Result<void> IndexStore::set_complete() {
+  State& s = *state_;
+  if (s.dead) return tl::unexpected<Error>(*s.dead);
+  if (s.generation.complete) return {};
+  s.generation.complete = true;
+  ARCH_TRY_VOID(write_state(s.generation));
+  ARCH_TRY(std::vector<uint64_t> numbers, list_generations(s.index_directory));
+  for (uint64_t number : numbers)
+    if (number != s.generation.number) ARCH_TRY_VOID(s.throw_away(number));
+  return {};
+}
+
+Result<void> IndexStore::close() {
+  State& s = *state_;
+  if (s.dead) return tl::unexpected<Error>(*s.dead);
+  s.dead = Error{Code::kInvalid, "the index was closed", {}, 0};
+  return guarded(s.generation.directory, [&]() -> Result<void> {
+    if (s.shard) s.shard->close();
+    if (s.late) s.late->close();
+    s.shard.reset();
+    s.late.reset();
+    return {};
+  });
+}
+
+}  // namespace arch::index
