@@ -141,6 +141,8 @@ Result<ArchiveFile> create_archive(Fs& fs, const std::string& directory, UnixNs 
     ARCH_TRY_VOID(file->set_mode(0444));
     ARCH_TRY_VOID(file->fdatasync());
   }
+  // The directories first: an archive.toml that is there says that they are.
+  ARCH_TRY_VOID(fs.sync_directory(path));
   ARCH_TRY_VOID(fs.rename_new(tmp_path, file_path));
   ARCH_TRY_VOID(fs.sync_directory(tmp_directory(path)));
   ARCH_TRY_VOID(fs.sync_directory(path));

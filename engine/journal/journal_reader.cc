@@ -316,32 +316,40 @@ Result<bool> JournalReader::next(uint64_t* offset, Record* record, std::string* 
   return give(found);
 }
 
-Result<JournalReader::Record> JournalReader::read_record(const RecordRef& ref) const {
+// Any thread: touches neither the buffer nor what next() remembers.
+Result<RecordHeader> JournalReader::read_header(const RecordRef& ref) const {
   ARCH_TRY(uint64_t size, file_->size());
   if (ref.offset < kHeaderSize || ref.length < kEndRecordSize || ref.offset > size || ref.length > size - ref.offset)
     return fail(Code::kNotFound, path_ + " ends before the record at " + std::to_string(ref.offset));
-  auto damaged = [&] {
-    return fail(Code::kCorrupt,
-                path_ + ": the record at " + std::to_string(ref.offset) + " does not match its checksum");
-  };
   ARCH_TRY(std::string head, read_exact(*file_, ref.offset, kRecordHeaderSize));
   auto header = journal_format::decode_record_header(header_.marker, head);
   if (!header || header->kind != Kind::kDelivery || !plausible(*header, ref.offset) ||
       header->record_size() != ref.length)
-    return damaged();
-  ARCH_TRY(std::string fields, read_exact(*file_, ref.offset + kRecordHeaderSize, header->fields_size));
-  auto delivery = decode_delivery(fields, header->digest);
-  if (!delivery) return damaged();
-  return Record{ref, *header, std::move(*delivery)};
+    return damaged(ref, "there is no intact record header");
+  return *header;
+}
+
+tl::unexpected<Error> JournalReader::damaged(const RecordRef& ref, const std::string& why) const {
+  return fail(Code::kCorrupt, path_ + " at " + std::to_string(ref.offset) + ": " + why, "run: archctl verify");
+}
+
+Result<JournalReader::Record> JournalReader::read_record(const RecordRef& ref) const {
+  ARCH_TRY(RecordHeader header, read_header(ref));
+  ARCH_TRY(std::string bytes, read_exact(*file_, ref.offset, ref.length));
+  const std::string_view whole = bytes;
+  if (checksum64(as_bytes(whole.substr(0, whole.size() - kRecordTrailerSize))) != trailer_of(whole))
+    return damaged(ref, "the record does not match its checksum");
+  auto delivery = decode_delivery(whole.substr(kRecordHeaderSize, header.fields_size), header.digest);
+  if (!delivery) return damaged(ref, delivery.error().what);
+  return Record{ref, header, std::move(*delivery)};
 }
 
 Result<std::string> JournalReader::read_message(const RecordRef& ref) const {
-  ARCH_TRY(Record record, read_record(ref));
-  ARCH_TRY(std::string message, read_exact(*file_, ref.offset + kRecordHeaderSize + record.header.fields_size,
-                                           record.header.message_size));
-  if (Sha256::of(as_bytes(message)) != record.header.digest)
-    return fail(Code::kCorrupt, path_ + ": the message at " + std::to_string(ref.offset) +
-                                    " does not match its digest " + record.header.digest.hex());
+  ARCH_TRY(RecordHeader header, read_header(ref));
+  ARCH_TRY(std::string message,
+           read_exact(*file_, ref.offset + kRecordHeaderSize + header.fields_size, header.message_size));
+  if (Sha256::of(as_bytes(message)) != header.digest)
+    return damaged(ref, "the message does not match its digest " + header.digest.hex());
   return message;
 }
 

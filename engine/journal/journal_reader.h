@@ -49,9 +49,10 @@ class JournalReader {
   /// null (checksum compared, SHA-256 not). Errors: kIo.
   Result<bool> next(uint64_t* offset, Record* record, std::string* message, std::vector<BadRange>* bad);
 
-  /// The message of a record found earlier; its SHA-256 is checked. Errors: kIo, kCorrupt, kNotFound (the file ends
-  /// before it).
+  /// The message of a record found earlier; its SHA-256 is checked, and nothing else of the record has to be intact but
+  /// its header. Errors: kIo, kCorrupt, kNotFound (the file ends before it).
   Result<std::string> read_message(const RecordRef& ref) const;
+  /// The record, its whole checksum compared. Errors as read_message().
   Result<Record> read_record(const RecordRef& ref) const;
 
   /// fdatasync through a descriptor of our own (the design's rule: before a derived store applies what it read). A
@@ -78,6 +79,8 @@ class JournalReader {
   Result<bool> closed();
   Result<void> look_ahead(uint64_t begin, uint64_t from);
   Result<bool> recover_header();
+  Result<journal_format::RecordHeader> read_header(const RecordRef& ref) const;
+  tl::unexpected<Error> damaged(const RecordRef& ref, const std::string& why) const;
   void forget_buffer() { buffer_.clear(); }
 
   Fs* fs_ = nullptr;
