@@ -32,35 +32,35 @@ namespace arch {
 
 /// What the catalog knows of a distinct message; enough to show it in a list without reading its bytes.
 struct MessageInfo {
-  uint64_t number = 0;          ///< 1, 2 … in order of first delivery; the index's document number
+  uint64_t number = 0;  ///< 1, 2 … in order of first delivery; the index's document number
   Digest digest;
   uint64_t size = 0;
-  uint64_t mail_key = 0;        ///< results collapse on it
-  uint64_t thread = 0;          ///< equal within a thread
-  UnixNs date = 0;              ///< mime::sort_date
-  bool has_sent = false;        ///< the message has a Date field
-  UnixNs sent = 0;              ///< the Date field as claimed
-  UnixNs received = 0;          ///< topmost Received, 0 when there is none
-  UnixNs captured = 0;          ///< first delivery
+  uint64_t mail_key = 0;  ///< results collapse on it
+  uint64_t thread = 0;    ///< equal within a thread
+  UnixNs date = 0;        ///< mime::sort_date
+  bool has_sent = false;  ///< the message has a Date field
+  UnixNs sent = 0;        ///< the Date field as claimed
+  UnixNs received = 0;    ///< topmost Received, 0 when there is none
+  UnixNs captured = 0;    ///< first delivery
   std::vector<mime::Address> from, to, cc, bcc;
   std::string subject;
   std::string message_id;
   struct Attachment {
-    std::string part;           ///< mime::Part::number
+    std::string part;  ///< mime::Part::number
     std::string media_type;
-    std::string filename;       ///< empty when the part has none
-    uint64_t size = 0;          ///< of the encoded body
+    std::string filename;  ///< empty when the part has none
+    uint64_t size = 0;     ///< of the encoded body
   };
   std::vector<Attachment> attachments;  ///< at most 200 are listed
   uint32_t attachment_count = 0;        ///< all of them
-  bool partial = false;         ///< a limit was met while reading its MIME structure
+  bool partial = false;                 ///< a limit was met while reading its MIME structure
   bool encrypted = false;
-  std::vector<uint64_t> deliveries;     ///< sequence numbers, rising
+  std::vector<uint64_t> deliveries;  ///< sequence numbers, rising
 };
 
 struct DeliveryInfo {
-  uint64_t sequence = 0;        ///< 1, 2 … in the order the engine applied them
-  uint64_t message = 0;         ///< MessageInfo::number
+  uint64_t sequence = 0;  ///< 1, 2 … in the order the engine applied them
+  uint64_t message = 0;   ///< MessageInfo::number
   Delivery delivery;
 };
 
@@ -75,8 +75,8 @@ struct TextPiece {
     kPeople = 6,      ///< names and addresses of From, To, Cc, envelope
   };
   uint8_t field = kBody;
-  std::string part;   ///< mime::Part::number, empty where it does not apply
-  std::string text;   ///< UTF-8
+  std::string part;  ///< mime::Part::number, empty where it does not apply
+  std::string text;  ///< UTF-8
   bool operator==(const TextPiece&) const = default;
 };
 using MessageText = std::vector<TextPiece>;
@@ -85,32 +85,38 @@ using MessageText = std::vector<TextPiece>;
 struct FeedEntry {
   DeliveryInfo delivery;
   MessageInfo message;
-  bool first = false;           ///< the message's first delivery: its bytes are in `bytes`
+  bool first = false;  ///< the message's first delivery: its bytes are in `bytes`
   std::string bytes;
 };
 
-struct ArchiveUsage {           ///< bytes as stat(2) gives them (st_size)
+struct ArchiveUsage {  ///< bytes as stat(2) gives them (st_size)
   uint64_t journal = 0, segments = 0, catalog = 0, index = 0, other = 0;
   uint64_t total() const { return journal + segments + catalog + index + other; }
   uint64_t messages = 0, deliveries = 0;
   uint64_t received_bytes = 0;  ///< sum over deliveries of the message's size
   uint64_t message_bytes = 0;   ///< sum over distinct messages
   uint64_t segment_count = 0, journal_count = 0;
-  struct Day { uint64_t deliveries = 0, bytes = 0, new_bytes = 0; };
+  struct Day {
+    uint64_t deliveries = 0, bytes = 0, new_bytes = 0;
+  };
   std::map<int64_t, Day> days;  ///< by day of capture (days since 1970, UTC)
 };
 
 struct ArchiveStatus {
-  uint64_t last_sequence = 0;       ///< applied to the catalog
+  uint64_t last_sequence = 0;  ///< applied to the catalog
   uint64_t last_message = 0;
-  uint64_t pending_bytes = 0;       ///< journal bytes written but not applied (estimate for a live file)
-  UnixNs applied_to = 0;            ///< capture time of the newest delivery applied
+  uint64_t pending_bytes = 0;  ///< journal bytes written but not applied (estimate for a live file)
+  UnixNs applied_to = 0;       ///< capture time of the newest delivery applied
   uint32_t last_segment = 0;
   std::vector<std::string> alarms;  ///< damage seen since open, one sentence each
 };
 
-struct ApplyStats { uint64_t deliveries = 0, messages = 0, bytes = 0; };
-struct PackStats { uint64_t segments = 0, messages = 0, raw_bytes = 0, segment_bytes = 0, journal_files_released = 0; };
+struct ApplyStats {
+  uint64_t deliveries = 0, messages = 0, bytes = 0;
+};
+struct PackStats {
+  uint64_t segments = 0, messages = 0, raw_bytes = 0, segment_bytes = 0, journal_files_released = 0;
+};
 
 class Archive {
  public:
@@ -137,11 +143,13 @@ class Archive {
   Result<void> append_staged(Delivery delivery, std::string message);
   Result<void> flush();
   Result<void> close_journal();  ///< END record on this process's own file
+  /// Free space that append_staged() leaves alone (kFull below it): mail that comes in goes first. Default 512 MiB.
+  void set_reserve_bytes(uint64_t bytes);
 
   // ── reading ──
   /// Errors: kNotFound; kInvalid when more than one message has the prefix (`what` says how many).
   Result<Digest> resolve(const DigestPrefix& prefix) const;
-  Result<std::string> get(const Digest& digest) const;       ///< the exact bytes; SHA-256 compared
+  Result<std::string> get(const Digest& digest) const;  ///< the exact bytes; SHA-256 compared
   Result<MessageInfo> info(const Digest& digest) const;
   Result<MessageInfo> info(uint64_t number) const;
   Result<std::vector<MessageInfo>> infos(const std::vector<uint64_t>& numbers) const;  ///< same order; all must exist
@@ -161,13 +169,15 @@ class Archive {
   Result<std::vector<FeedEntry>> feed(uint64_t after, size_t max_messages, uint64_t max_bytes) const;
   /// One batch, durable (WAL synced) when it returns. Keys are message numbers.
   Result<void> put_texts(const std::vector<std::pair<uint64_t, MessageText>>& texts);
-  Result<MessageText> text(uint64_t number) const;            ///< kNotFound when the follower has not been there
-  Result<std::vector<MessageText>> texts(const std::vector<uint64_t>& numbers) const;  ///< same order; empty where missing
+  Result<MessageText> text(uint64_t number) const;  ///< kNotFound when the follower has not been there
+  Result<std::vector<MessageText>> texts(
+      const std::vector<uint64_t>& numbers) const;  ///< same order; empty where missing
 
   // ── the engine's own work (kEngine) ──
   /// Applies what journal and segments hold beyond the catalog's marks: adopts unknown segments, reads journal files
   /// beside their writers. Returns when nothing is left or `stop` says so. `progress` gets deliveries applied so far.
-  Result<ApplyStats> apply(const std::function<bool()>& stop = {}, const std::function<void(const ApplyStats&)>& progress = {});
+  Result<ApplyStats> apply(const std::function<bool()>& stop = {},
+                           const std::function<void(const ApplyStats&)>& progress = {});
   /// Packs closed and applied journal files once there are `at_least_bytes` of them or the oldest is `max_age` old.
   /// at_least_bytes 0: everything closed. Removes journal files only as promise 3 of the write order says.
   Result<PackStats> pack(uint64_t at_least_bytes, UnixNs max_age, const std::function<bool()>& stop = {});

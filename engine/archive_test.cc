@@ -1,0 +1,324 @@
+// Claim   What is appended is applied once, comes back byte for byte from journal and segment, and the catalog is the same
+//         whether it grew in normal work, after a crash at any stage, or in a rebuild.
+// Method  A temporary archive on a real file system; crashes are copies of the directory taken between two stages, opened
+//         anew. Canonical dumps are compared as text.
+// Teeth   Counts of deliveries and messages are literal; a doubled or lost delivery changes them.
+#include "engine/archive.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace arch {
+namespace {
+
+namespace stdfs = std::filesystem;
+
+class FakeClock : public Clock {
+ public:
+  UnixNs now() override { return time += kNsPerSecond; }
+  UnixNs time = 1'764'000'000 * kNsPerSecond;
+};
+
+class ArchiveTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "archive-test-XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    root_ = pattern;
+    directory_ = root_ + "/a";
+    auto made = Archive::init(Fs::real(), directory_, clock_.now());
+    ASSERT_TRUE(made) << describe(made.error());
+  }
+  void TearDown() override { stdfs::remove_all(root_); }
+
+  std::unique_ptr<Archive> open(Archive::Mode mode, const std::string& directory = {}) {
+    auto archive = Archive::open(Fs::real(), clock_, directory.empty() ? directory_ : directory, mode);
+    EXPECT_TRUE(archive) << describe(archive.error());
+    return archive ? std::move(*archive) : nullptr;
+  }
+
+  std::string mail(int number, int answered = 0) {
+    std::string text = "From: Zo\xc3\xa9 <zoe@maison.example>\r\nTo: achat@client.example\r\nSubject: Commande " +
+                       std::to_string(number) + "\r\nMessage-ID: <m" + std::to_string(number) +
+                       "@maison.example>\r\nDate: Tue, 14 Oct 2025 09:10:00 +0200\r\n";
+    if (answered != 0) text += "In-Reply-To: <m" + std::to_string(answered) + "@maison.example>\r\n";
+    text +=
+        "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: "
+        "text/plain\r\n\r\nBonjour " +
+        std::to_string(number) +
+        "\r\n--b\r\nContent-Type: application/pdf; name=tarif.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n";
+    // The same attachment in every mail: about 9 KB.
+    for (int line = 0; line < 160; ++line) text += std::string(76, static_cast<char>('A' + line % 26)) + "\r\n";
+    return text + "--b--\r\n";
+  }
+
+  void append(Archive& archive, int from, int to) {
+    for (int number = from; number <= to; ++number) {
+      Delivery delivery;
+      delivery.captured = clock_.now();
+      delivery.channel = Channel::kLmtp;
+      delivery.has_mail_from = true;
+      delivery.mail_from = "zoe@maison.example";
+      delivery.rcpt.push_back({"archive@archive.example", "", ""});
+      auto done = archive.append_staged(delivery, mail(number, number > 1 ? number - 1 : 0));
+      ASSERT_TRUE(done) << describe(done.error());
+    }
+    ASSERT_TRUE(archive.flush());
+  }
+
+  void apply(Archive& archive) {
+    auto applied = archive.apply();
+    ASSERT_TRUE(applied) << describe(applied.error());
+  }
+
+  static std::string dump(const Archive& archive) {
+    std::string text;
+    auto dumped = archive.dump([&](const std::string& line) { text += line + "\n"; });
+    EXPECT_TRUE(dumped) << describe(dumped.error());
+    return text;
+  }
+
+  void expect_mails(const Archive& archive, int count, uint64_t deliveries) {
+    auto usage = archive.usage();
+    ASSERT_TRUE(usage);
+    EXPECT_EQ(usage->messages, static_cast<uint64_t>(count));
+    EXPECT_EQ(usage->deliveries, deliveries);
+    for (int number = 1; number <= count; ++number) {
+      const std::string text = mail(number, number > 1 ? number - 1 : 0);
+      auto bytes = archive.get(Sha256::of(as_bytes(text)));
+      ASSERT_TRUE(bytes) << describe(bytes.error());
+      EXPECT_EQ(*bytes, text);
+    }
+  }
+
+  std::string copy(const char* name) {
+    const std::string to = root_ + "/" + name;
+    stdfs::copy(directory_, to, stdfs::copy_options::recursive);
+    return to;
+  }
+
+  FakeClock clock_;
+  std::string root_, directory_;
+};
+
+TEST_F(ArchiveTest, MessagesComeBackFromJournalAndFromSegment) {
+  auto archive = open(Archive::Mode::kEngine);
+  append(*archive, 1, 50);
+  apply(*archive);
+  expect_mails(*archive, 50, 50);
+  ASSERT_TRUE(archive->close_journal());
+  apply(*archive);
+  auto packed = archive->pack(0, 0);
+  ASSERT_TRUE(packed) << describe(packed.error());
+  EXPECT_EQ(packed->segments, 1u);
+  EXPECT_EQ(packed->messages, 50u);
+  EXPECT_EQ(packed->journal_files_released, 1u);
+  EXPECT_LT(packed->segment_bytes * 20, packed->raw_bytes) << "the attachment is stored once";
+  expect_mails(*archive, 50, 50);
+  EXPECT_TRUE(archive->status()->alarms.empty());
+}
+
+TEST_F(ArchiveTest, ARebuildGivesTheSameDumpBeforeAndAfterPacking) {
+  auto archive = open(Archive::Mode::kEngine);
+  append(*archive, 1, 30);
+  ASSERT_TRUE(archive->close_journal());
+  apply(*archive);
+  ASSERT_TRUE(archive->pack(0, 0));
+  append(*archive, 31, 40);  // stays in the journal
+  append(*archive, 1, 5);    // known: deliveries only
+  apply(*archive);
+  expect_mails(*archive, 40, 45);
+  const std::string before = dump(*archive);
+  archive.reset();
+  ASSERT_TRUE(discard_derived(Fs::real(), directory_, true, true));
+  archive = open(Archive::Mode::kEngine);
+  EXPECT_TRUE(archive->rebuilding());
+  apply(*archive);
+  EXPECT_FALSE(archive->rebuilding());
+  expect_mails(*archive, 40, 45);
+  EXPECT_EQ(dump(*archive), before);
+}
+
+TEST_F(ArchiveTest, ADeliveryOfAKnownMessageIsRecordedAndStoresNoSecondCopy) {
+  auto archive = open(Archive::Mode::kEngine);
+  append(*archive, 1, 10);
+  ASSERT_TRUE(archive->close_journal());
+  apply(*archive);
+  ASSERT_TRUE(archive->pack(0, 0));
+  append(*archive, 1, 10);
+  ASSERT_TRUE(archive->close_journal());
+  apply(*archive);
+  auto packed = archive->pack(0, 0);
+  ASSERT_TRUE(packed) << describe(packed.error());
+  EXPECT_EQ(packed->segments, 1u);
+  EXPECT_EQ(packed->messages, 0u);
+  expect_mails(*archive, 10, 20);
+  auto info = archive->info(Sha256::of(as_bytes(mail(1))));
+  ASSERT_TRUE(info);
+  EXPECT_EQ(info->deliveries.size(), 2u);
+}
+
+TEST_F(ArchiveTest, ACrashAtAnyStageLosesAndDoublesNothing) {
+  auto archive = open(Archive::Mode::kEngine);
+  append(*archive, 1, 20);
+  const std::string appended = copy("appended");
+  apply(*archive);
+  const std::string applied = copy("applied");
+  ASSERT_TRUE(archive->close_journal());
+  apply(*archive);
+  const std::string closed = copy("closed");
+  ASSERT_TRUE(archive->pack(0, 0));
+  const std::string packed = copy("packed");
+  // Published, and the catalog does not know: the segment beside the state before packing.
+  const std::string published = root_ + "/published";
+  stdfs::copy(closed, published, stdfs::copy_options::recursive);
+  stdfs::copy(packed + "/segments", published + "/segments",
+              stdfs::copy_options::recursive | stdfs::copy_options::skip_existing);
+  // The same, with the catalog lost as well: deliveries must not come from both.
+  const std::string published_lost = root_ + "/published-lost";
+  stdfs::copy(published, published_lost, stdfs::copy_options::recursive);
+  stdfs::remove_all(published_lost + "/catalog");
+  const std::string expected = dump(*archive);
+  archive.reset();
+  for (const std::string& directory : {appended, applied, closed, packed, published, published_lost}) {
+    SCOPED_TRACE(directory);
+    auto again = open(Archive::Mode::kEngine, directory);
+    ASSERT_NE(again, nullptr);
+    apply(*again);
+    ASSERT_TRUE(again->pack(0, 0));
+    apply(*again);
+    expect_mails(*again, 20, 20);
+    EXPECT_EQ(dump(*again), expected);
+    EXPECT_EQ(again->usage()->journal_count, 0u) << "packed and released";
+    EXPECT_EQ(again->usage()->segment_count, 1u);
+  }
+}
+
+TEST_F(ArchiveTest, AReaderSeesWhatTheEngineDoesBesideIt) {
+  auto engine = open(Archive::Mode::kEngine);
+  auto early = open(Archive::Mode::kReader);
+  EXPECT_EQ(early->usage()->messages, 0u);
+  append(*engine, 1, 10);
+  EXPECT_GT(early->status()->pending_bytes, 0u);
+  apply(*engine);
+  ASSERT_TRUE(early->refresh());
+  expect_mails(*early, 10, 10);
+  auto reader = open(Archive::Mode::kReader);
+  ASSERT_TRUE(engine->close_journal());
+  apply(*engine);
+  ASSERT_TRUE(engine->pack(0, 0));
+  expect_mails(*reader, 10, 10);  // its view still points into the journal file that is gone
+}
+
+TEST_F(ArchiveTest, TwoEnginesAreRefused) {
+  auto engine = open(Archive::Mode::kEngine);
+  auto second = Archive::open(Fs::real(), clock_, directory_, Archive::Mode::kEngine);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Code::kTryAgain);
+  EXPECT_NE(second.error().what.find(std::to_string(::getpid())), std::string::npos) << second.error().what;
+}
+
+TEST_F(ArchiveTest, AnOlderOrForeignCatalogIsCaughtUpOrThrownAway) {
+  auto archive = open(Archive::Mode::kEngine);
+  append(*archive, 1, 10);
+  apply(*archive);
+  archive.reset();
+  const std::string older = copy("older");
+  archive = open(Archive::Mode::kEngine);
+  append(*archive, 11, 20);
+  apply(*archive);
+  const std::string expected = dump(*archive);
+  archive.reset();
+  const std::string newer = copy("newer");
+  // The catalog of before, put back: it catches up.
+  stdfs::remove_all(directory_ + "/catalog");
+  stdfs::copy(older + "/catalog", directory_ + "/catalog", stdfs::copy_options::recursive);
+  archive = open(Archive::Mode::kEngine);
+  EXPECT_FALSE(archive->rebuilding());
+  apply(*archive);
+  EXPECT_EQ(dump(*archive), expected);
+  archive.reset();
+  // A journal of before under the newer catalog: the catalog is ahead, and made anew.
+  stdfs::remove_all(directory_ + "/journal");
+  stdfs::copy(older + "/journal", directory_ + "/journal", stdfs::copy_options::recursive);
+  archive = open(Archive::Mode::kEngine);
+  EXPECT_TRUE(archive->rebuilding());
+  apply(*archive);
+  expect_mails(*archive, 10, 10);
+  archive.reset();
+  // Garbage where the catalog should be.
+  for (const auto& entry : stdfs::directory_iterator(directory_ + "/catalog"))
+    if (entry.path().filename().string().rfind("MANIFEST", 0) == 0) std::ofstream(entry.path()) << "garbage";
+  archive = open(Archive::Mode::kEngine);
+  ASSERT_NE(archive, nullptr);
+  EXPECT_TRUE(archive->rebuilding());
+  apply(*archive);
+  expect_mails(*archive, 10, 10);
+}
+
+TEST_F(ArchiveTest, PrefixesResolveWhenUniqueAndSayWhenNot) {
+  auto archive = open(Archive::Mode::kEngine);
+  append(*archive, 1, 3);
+  apply(*archive);
+  const Digest digest = Sha256::of(as_bytes(mail(1)));
+  for (size_t digits : {8u, 9u, 63u, 64u}) {
+    auto found = archive->resolve(*DigestPrefix::parse(digest.hex().substr(0, digits)));
+    ASSERT_TRUE(found) << digits;
+    EXPECT_EQ(*found, digest);
+  }
+  std::string other = digest.hex();
+  other[7] = other[7] == '0' ? '1' : '0';
+  auto missing = archive->resolve(*DigestPrefix::parse(other));
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, Code::kNotFound);
+}
+
+TEST_F(ArchiveTest, UsageIsExactToTheByte) {
+  auto archive = open(Archive::Mode::kEngine);
+  append(*archive, 1, 10);
+  ASSERT_TRUE(archive->close_journal());
+  apply(*archive);
+  ASSERT_TRUE(archive->pack(0, 0));
+  append(*archive, 11, 12);
+  apply(*archive);
+  archive.reset();
+  auto reader = open(Archive::Mode::kReader);
+  auto usage = reader->usage();
+  ASSERT_TRUE(usage);
+  uint64_t all = 0;
+  for (const auto& entry : stdfs::recursive_directory_iterator(directory_))
+    if (entry.is_regular_file()) all += entry.file_size();
+  EXPECT_EQ(usage->total(), all);
+  uint64_t received = 0;
+  for (int number = 1; number <= 12; ++number) received += mail(number, number > 1 ? number - 1 : 0).size();
+  EXPECT_EQ(usage->received_bytes, received);
+  EXPECT_EQ(usage->message_bytes, received);
+}
+
+TEST_F(ArchiveTest, ThreadsFollowAnswersAndTextsAreKept) {
+  auto archive = open(Archive::Mode::kEngine);
+  append(*archive, 1, 4);
+  apply(*archive);
+  auto first = archive->info(uint64_t{1});
+  ASSERT_TRUE(first);
+  auto thread = archive->by_thread(first->thread);
+  ASSERT_TRUE(thread);
+  EXPECT_EQ(thread->size(), 4u);
+  EXPECT_EQ(*archive->by_message_id("m2@maison.example"), std::vector<uint64_t>{2});
+  EXPECT_FALSE(archive->text(1));
+  const MessageText text{{TextPiece::kBody, "1", "Bonjour"}, {TextPiece::kFileName, "2", "tarif.pdf"}};
+  ASSERT_TRUE(archive->put_texts({{1, text}}));
+  EXPECT_EQ(*archive->text(1), text);
+  auto fed = archive->feed(1, 2, 1 << 20);
+  ASSERT_TRUE(fed);
+  ASSERT_EQ(fed->size(), 2u);
+  EXPECT_EQ(fed->front().delivery.sequence, 2u);
+  EXPECT_TRUE(fed->front().first);
+  EXPECT_EQ(fed->front().bytes, mail(2, 1));
+}
+
+}  // namespace
+}  // namespace arch

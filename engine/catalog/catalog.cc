@@ -1,0 +1,208 @@
+#include "engine/catalog/catalog.h"
+
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <filesystem>
+#include <utility>
+
+namespace arch {
+
+namespace {
+
+constexpr std::array<const char*, kColumns> kNames = {"default",  "digest", "message",    "place",  "blob",
+                                                      "delivery", "again",  "message_id", "thread", "text",
+                                                      "usage",    "import", "unpacked"};
+
+Result<void> to_result(const rocksdb::Status& status, const std::string& path) {
+  if (status.ok()) return {};
+  const std::string what = "catalog " + path + ": " + status.ToString();
+  if (status.IsCorruption())
+    return fail(Code::kCorrupt, what, "it is derived: archctl rebuild makes it anew from journal and segments");
+  if (status.IsNoSpace())
+    return fail(Code::kFull, what, "free some space; mail is still taken until the reserve is reached");
+  if (status.IsBusy() || status.IsTryAgain() || status.IsTimedOut()) return fail(Code::kTryAgain, what);
+  if (status.IsNotFound()) return fail(Code::kNotFound, what);
+  if (status.IsIOError() && what.find("lock") != std::string::npos)
+    return fail(Code::kTryAgain, what, "another process has it open for writing");
+  return fail(Code::kIo, what);
+}
+
+rocksdb::ColumnFamilyOptions column_options(Column column) {
+  rocksdb::ColumnFamilyOptions options;
+  rocksdb::BlockBasedTableOptions table;
+  table.checksum = rocksdb::kXXH3;
+  table.format_version = 5;
+  table.block_size = 16u << 10;
+  table.cache_index_and_filter_blocks = false;
+  if (column == Column::kDigest || column == Column::kBlob || column == Column::kImport)
+    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10, false));
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  options.write_buffer_size = column == Column::kText || column == Column::kMessage ? 16u << 20 : 4u << 20;
+  options.max_write_buffer_number = 2;
+  options.compression = rocksdb::kZSTD;
+  options.bottommost_compression = rocksdb::kZSTD;
+  options.compression_opts.level = 6;
+  options.bottommost_compression_opts.level = 9;
+  options.bottommost_compression_opts.enabled = true;
+  if (column == Column::kText || column == Column::kMessage) {
+    options.bottommost_compression_opts.max_dict_bytes = 64u << 10;
+    options.bottommost_compression_opts.zstd_max_train_bytes =
+        0;  // the samples themselves are the dictionary: cheaper, as good
+  }
+  return options;
+}
+
+rocksdb::DBOptions db_options(bool writer) {
+  rocksdb::DBOptions options;
+  options.create_if_missing = writer;
+  options.create_missing_column_families = writer;
+  options.max_open_files = -1;  // a secondary needs all files open (RocksDB 7.8)
+  options.max_total_wal_size = 32u << 20;
+  options.recycle_log_file_num = 0;
+  options.keep_log_file_num = 2;
+  options.max_log_file_size = 1u << 20;
+  options.info_log_level = rocksdb::WARN_LEVEL;
+  options.max_background_jobs = 2;
+  options.stats_dump_period_sec = 0;
+  options.max_manifest_file_size = 16u << 20;
+  options.skip_stats_update_on_db_open = true;
+  return options;
+}
+
+rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+
+}  // namespace
+
+struct CatalogBatch::State {
+  struct Operation {
+    Column column;
+    std::string key;
+    std::optional<std::string> value;
+  };
+  std::vector<Operation> operations;
+};
+
+CatalogBatch::CatalogBatch() : state_(std::make_unique<State>()) {}
+CatalogBatch::~CatalogBatch() = default;
+CatalogBatch::CatalogBatch(CatalogBatch&&) noexcept = default;
+CatalogBatch& CatalogBatch::operator=(CatalogBatch&&) noexcept = default;
+void CatalogBatch::put(Column column, std::string_view key, std::string_view value) {
+  state_->operations.push_back({column, std::string(key), std::string(value)});
+}
+void CatalogBatch::remove(Column column, std::string_view key) {
+  state_->operations.push_back({column, std::string(key), std::nullopt});
+}
+bool CatalogBatch::empty() const { return state_->operations.empty(); }
+
+struct Catalog::State {
+  std::string path;
+  std::string scratch;  // kReader: where RocksDB keeps its own log
+  std::unique_ptr<rocksdb::DB> db;
+  std::vector<rocksdb::ColumnFamilyHandle*> columns;
+
+  rocksdb::ColumnFamilyHandle* handle(Column column) const { return columns[static_cast<size_t>(column)]; }
+  ~State() {
+    if (db) {
+      for (auto* column : columns) static_cast<void>(db->DestroyColumnFamilyHandle(column));
+      static_cast<void>(db->Close());
+      db.reset();
+    }
+    if (!scratch.empty()) {
+      std::error_code ignored;  // a left-over directory in the temporary directory harms nothing
+      std::filesystem::remove_all(scratch, ignored);
+    }
+  }
+};
+
+Catalog::Catalog() : state_(std::make_unique<State>()) {}
+Catalog::~Catalog() = default;
+
+Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& path, Mode mode) {
+  auto catalog = std::unique_ptr<Catalog>(new Catalog);
+  State& state = *catalog->state_;
+  state.path = path;
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  for (size_t i = 0; i < kColumns; ++i) descriptors.emplace_back(kNames[i], column_options(static_cast<Column>(i)));
+  rocksdb::DB* db = nullptr;
+  if (mode == Mode::kWriter) {
+    ARCH_TRY_VOID(to_result(rocksdb::DB::Open(db_options(true), path, descriptors, &state.columns, &db), path));
+  } else {
+    struct stat info {};
+    if (::stat((path + "/CURRENT").c_str(), &info) != 0)
+      return fail(Code::kNotFound, "there is no catalog in " + path);
+    const char* tmp = ::getenv("TMPDIR");
+    std::string scratch = std::string(tmp == nullptr || *tmp == '\0' ? "/tmp" : tmp) + "/archive-reader-XXXXXX";
+    if (::mkdtemp(scratch.data()) == nullptr) return fail_errno(errno, "cannot make " + scratch);
+    state.scratch = scratch;
+    ARCH_TRY_VOID(to_result(
+        rocksdb::DB::OpenAsSecondary(db_options(false), path, scratch, descriptors, &state.columns, &db), path));
+  }
+  state.db.reset(db);
+  return catalog;
+}
+
+Result<std::optional<std::string>> Catalog::get(Column column, std::string_view key) const {
+  std::string value;
+  const rocksdb::Status status = state_->db->Get(rocksdb::ReadOptions(), state_->handle(column), slice(key), &value);
+  if (status.IsNotFound()) return std::optional<std::string>();
+  ARCH_TRY_VOID(to_result(status, state_->path));
+  return std::optional<std::string>(std::move(value));
+}
+
+Result<std::vector<std::optional<std::string>>> Catalog::get_many(Column column,
+                                                                  const std::vector<std::string>& keys) const {
+  std::vector<rocksdb::Slice> slices;
+  slices.reserve(keys.size());
+  for (const std::string& key : keys) slices.push_back(slice(key));
+  const std::vector<rocksdb::ColumnFamilyHandle*> handles(keys.size(), state_->handle(column));
+  std::vector<std::string> values;
+  const auto statuses = state_->db->MultiGet(rocksdb::ReadOptions(), handles, slices, &values);
+  std::vector<std::optional<std::string>> out(keys.size());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (statuses[i].IsNotFound()) continue;
+    ARCH_TRY_VOID(to_result(statuses[i], state_->path));
+    out[i] = std::move(values[i]);
+  }
+  return out;
+}
+
+Result<void> Catalog::scan(Column column, std::string_view from, std::string_view prefix,
+                           const std::function<bool(std::string_view, std::string_view)>& each) const {
+  std::unique_ptr<rocksdb::Iterator> iterator(
+      state_->db->NewIterator(rocksdb::ReadOptions(), state_->handle(column)));
+  for (iterator->Seek(slice(from)); iterator->Valid(); iterator->Next()) {
+    const rocksdb::Slice key = iterator->key(), value = iterator->value();
+    const std::string_view key_view(key.data(), key.size());
+    if (key_view.substr(0, prefix.size()) != prefix) break;
+    if (!each(key_view, {value.data(), value.size()})) return {};
+  }
+  return to_result(iterator->status(), state_->path);
+}
+
+Result<void> Catalog::write(CatalogBatch&& batch, bool sync) {
+  rocksdb::WriteBatch writes;
+  for (const auto& operation : batch.state_->operations) {
+    if (operation.value)
+      writes.Put(state_->handle(operation.column), slice(operation.key), slice(*operation.value));
+    else
+      writes.Delete(state_->handle(operation.column), slice(operation.key));
+  }
+  rocksdb::WriteOptions options;
+  options.sync = sync;
+  return to_result(state_->db->Write(options, &writes), state_->path);
+}
+
+Result<void> Catalog::refresh() { return to_result(state_->db->TryCatchUpWithPrimary(), state_->path); }
+
+Result<void> Catalog::flush() {
+  rocksdb::FlushOptions options;
+  return to_result(state_->db->Flush(options, state_->columns), state_->path);
+}
+
+}  // namespace arch

@@ -1,0 +1,246 @@
+// What an archive holds and takes, as numbers and as a canonical text.
+#include <poll.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
+#include "engine/archive_state.h"
+
+namespace arch {
+
+namespace {
+
+struct TreeSize {
+  uint64_t bytes = 0, files = 0;
+};
+
+TreeSize tree_size(const std::string& path) {
+  TreeSize total;
+  std::error_code error;
+  for (std::filesystem::recursive_directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
+    std::error_code gone;  // a file that goes away meanwhile counts nothing
+    if (!it->is_regular_file(gone) || gone) continue;
+    const uint64_t size = it->file_size(gone);
+    if (gone) continue;
+    total.bytes += size;
+    ++total.files;
+  }
+  return total;
+}
+
+std::string escaped(std::string_view text) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string out;
+  for (char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 32 || byte == 127 || c == '\\') {
+      out += "\\x";
+      out += kHex[byte >> 4];
+      out += kHex[byte & 15];
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string addresses(const std::vector<mime::Address>& list) {
+  std::string out;
+  for (const mime::Address& address : list)
+    out += (out.empty() ? "" : ", ") + address.name + " <" + address.address + ">";
+  return out;
+}
+
+}  // namespace
+
+Result<ArchiveStatus> Archive::status() const {
+  ArchiveStatus status;
+  rows::Totals totals;
+  std::map<uint64_t, rows::Mark> marks;
+  if (state_->catalog) {
+    ARCH_TRY(auto value, state_->catalog->get(Column::kMeta, kMetaTotals));
+    if (value) {
+      ARCH_TRY(totals, rows::decode_totals(*value));
+    }
+    Result<void> failure;
+    ARCH_TRY_VOID(
+        state_->catalog->scan(Column::kMeta, "mark:", "mark:", [&](std::string_view key, std::string_view row) {
+          auto mark = rows::decode_mark(row, from_be64(key.substr(5)));
+          if (!mark) {
+            failure = tl::unexpected<Error>(mark.error());
+            return false;
+          }
+          marks[mark->file.number] = *mark;
+          return true;
+        }));
+    ARCH_TRY_VOID(std::move(failure));
+    ARCH_TRY_VOID(
+        state_->catalog->scan(Column::kMeta, "segment:", "segment:", [&](std::string_view key, std::string_view) {
+          status.last_segment = std::max(status.last_segment, static_cast<uint32_t>(from_be64(key.substr(8))));
+          return true;
+        }));
+  }
+  status.last_sequence = totals.last_sequence;
+  status.last_message = totals.last_message;
+  status.applied_to = totals.applied_to;
+
+  ARCH_TRY(auto files, list_journal(state_->fs, journal_directory(state_->directory)));
+  for (const JournalFileInfo& info : files) {
+    auto mark = marks.find(info.number);
+    if (mark != marks.end() && mark->second.complete) continue;
+    auto reader = JournalReader::open(state_->fs, info.path);
+    if (!reader) continue;  // gone meanwhile, or a matter for verify
+    if (state_->catalog) {
+      ARCH_TRY(bool packed, state_->is_packed({info.number, (*reader)->header().marker}));
+      if (packed) continue;
+    }
+    uint64_t offset = mark == marks.end() ? 0 : mark->second.offset;
+    JournalReader::Record record;
+    while (true) {
+      ARCH_TRY(bool found, (*reader)->next(&offset, &record, nullptr, nullptr));
+      if (!found) break;
+      status.pending_bytes += record.header.message_size;
+    }
+  }
+  std::lock_guard lock(state_->alarm_mutex);
+  status.alarms = state_->alarms;
+  return status;
+}
+
+Result<ArchiveUsage> Archive::usage() const {
+  ArchiveUsage usage;
+  const std::string& root = state_->directory;
+  const TreeSize journal = tree_size(journal_directory(root)), segments = tree_size(segments_directory(root));
+  usage.journal = journal.bytes;
+  usage.segments = segments.bytes;
+  usage.catalog = tree_size(catalog_directory(root)).bytes;
+  usage.index = tree_size(index_directory(root)).bytes;
+  usage.segment_count = segments.files;
+  ARCH_TRY(auto files, list_journal(state_->fs, journal_directory(root)));
+  usage.journal_count = files.size();
+  const uint64_t all = tree_size(root).bytes;
+  const uint64_t parts = usage.journal + usage.segments + usage.catalog + usage.index;
+  usage.other = all > parts ? all - parts : 0;
+  if (!state_->catalog) return usage;
+  ARCH_TRY(auto value, state_->catalog->get(Column::kMeta, kMetaTotals));
+  if (value) {
+    ARCH_TRY(rows::Totals totals, rows::decode_totals(*value));
+    usage.messages = totals.last_message;
+    usage.received_bytes = totals.received_bytes;
+    usage.message_bytes = totals.message_bytes;
+  }
+  ARCH_TRY_VOID(state_->catalog->scan(Column::kUsage, {}, {}, [&](std::string_view key, std::string_view row) {
+    const ArchiveUsage::Day day = decode_usage_day(row);
+    usage.deliveries += day.deliveries;
+    usage.days[usage_day(key)] = day;
+    return true;
+  }));
+  return usage;
+}
+
+Result<void> Archive::dump(const std::function<void(const std::string&)>& line) const {
+  if (!state_->catalog) return {};
+  // By digest; numbers and sequence numbers are left out, since deliveries that lie in the journal may get others.
+  Result<void> failure;
+  ARCH_TRY_VOID(state_->catalog->scan(Column::kDigest, {}, {}, [&](std::string_view, std::string_view value) {
+    const auto one = [&]() -> Result<void> {
+      ByteReader in(value);
+      ARCH_TRY(MessageInfo info, state_->info(in.varint()));
+      line("message " + info.digest.hex() + " size=" + std::to_string(info.size) +
+           " key=" + std::to_string(info.mail_key) + " thread=" + std::to_string(info.thread) +
+           " date=" + format_rfc3339(info.date) + (info.has_sent ? " sent=" + format_rfc3339(info.sent) : "") +
+           (info.received != 0 ? " received=" + format_rfc3339(info.received) : "") +
+           " captured=" + format_rfc3339(info.captured, 9) + (info.partial ? " partial" : "") +
+           (info.encrypted ? " encrypted" : ""));
+      line("  id=" + escaped(info.message_id));
+      line("  subject=" + escaped(info.subject));
+      line("  from=" + escaped(addresses(info.from)) + " to=" + escaped(addresses(info.to)) +
+           " cc=" + escaped(addresses(info.cc)) + " bcc=" + escaped(addresses(info.bcc)));
+      for (const MessageInfo::Attachment& attachment : info.attachments)
+        line("  attachment " + attachment.part + " " + escaped(attachment.media_type) +
+             " size=" + std::to_string(attachment.size) + " name=" + escaped(attachment.filename));
+      std::vector<std::string> deliveries;
+      for (uint64_t sequence : info.deliveries) {
+        ARCH_TRY(auto row, state_->catalog->get(Column::kDelivery, be64(sequence)));
+        if (!row)
+          return fail(Code::kCorrupt, "delivery " + std::to_string(sequence) + " has no row", "run: archctl rebuild");
+        ARCH_TRY(DeliveryInfo delivery, rows::decode_delivery_row(*row, sequence));
+        deliveries.push_back("  delivery " + escaped(encode_delivery(delivery.delivery)));
+      }
+      std::sort(deliveries.begin(), deliveries.end());
+      for (const std::string& text : deliveries) line(text);
+      return {};
+    }();
+    if (!one) failure = one;
+    return one.has_value();
+  }));
+  ARCH_TRY_VOID(std::move(failure));
+  ARCH_TRY_VOID(state_->catalog->scan(Column::kBlob, {}, {}, [&](std::string_view key, std::string_view value) {
+    auto place = rows::decode_blob(value);
+    line("part " + Digest::from_view(key).hex() +
+         (place ? " segment=" + std::to_string(place->segment) + " index=" + std::to_string(place->index) +
+                      " size=" + std::to_string(place->size)
+                : " malformed"));
+    return true;
+  }));
+  return state_->catalog->scan(Column::kUsage, {}, {}, [&](std::string_view key, std::string_view row) {
+    const ArchiveUsage::Day day = decode_usage_day(row);
+    line("day " + format_rfc3339(usage_day(key) * kNsPerDay).substr(0, 10) +
+         " deliveries=" + std::to_string(day.deliveries) + " bytes=" + std::to_string(day.bytes) +
+         " new=" + std::to_string(day.new_bytes));
+    return true;
+  });
+}
+
+Archive::State::~State() {
+  if (news_descriptor >= 0) ::close(news_descriptor);
+}
+
+Result<bool> Archive::wait_for_news(UnixNs timeout) const {
+  const auto milliseconds = static_cast<int>(std::clamp<UnixNs>(timeout / 1'000'000, 1, 60'000));
+  std::lock_guard lock(state_->news_mutex);
+  int& descriptor = state_->news_descriptor;
+  if (descriptor < 0) {
+    descriptor = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (descriptor >= 0 && inotify_add_watch(descriptor, journal_directory(state_->directory).c_str(),
+                                             IN_MODIFY | IN_MOVED_TO | IN_CREATE) < 0) {
+      ::close(descriptor);
+      descriptor = -1;
+    }
+    if (descriptor >= 0) return true;  // what came before the watch was set
+    // Without inotify (its limits are the host's) mail is found a little later.
+    std::this_thread::sleep_for(std::chrono::milliseconds(std::min(milliseconds, 100)));
+    return true;
+  }
+  pollfd wait{descriptor, POLLIN, 0};
+  if (::poll(&wait, 1, milliseconds) <= 0) return false;
+  char events[16384];
+  while (::read(descriptor, events, sizeof events) > 0) {
+  }
+  return true;
+}
+
+Result<void> discard_derived(Fs& fs, const std::string& directory, bool catalog, bool index) {
+  ARCH_TRY(ArchiveFile file, read_archive_file(fs, directory));
+  static_cast<void>(file);
+  ARCH_TRY(auto lock, fs.open_read(directory + "/archive.toml"));
+  ARCH_TRY(bool locked, lock->try_lock());
+  if (!locked)
+    return fail(Code::kTryAgain, "an engine works on " + directory, "stop it first (archd), then run this again");
+  std::vector<std::string> paths;
+  if (catalog) paths.push_back(catalog_directory(directory));
+  if (index) paths.push_back(index_directory(directory));
+  for (const std::string& path : paths) {
+    std::error_code error;
+    std::filesystem::remove_all(path, error);
+    if (error) return fail_errno(error.value(), "cannot remove " + path);
+    ARCH_TRY_VOID(fs.make_directory(path));
+  }
+  return fs.sync_directory(directory);
+}
+
+}  // namespace arch
