@@ -54,6 +54,36 @@ void put_recipient(ByteWriter& out, const Recipient& recipient) {
   put(out, kTagRecipient, value.view());
 }
 
+// The text fields, whose bytes are the value; nothing for a tag of another kind.
+std::string* text_field(Delivery* delivery, uint8_t tag) {
+  switch (tag) {
+    case kTagMailFrom:
+      return &delivery->mail_from;
+    case kTagClientName:
+      return &delivery->client_name;
+    case kTagClientAddr:
+      return &delivery->client_addr;
+    case kTagClientPort:
+      return &delivery->client_port;
+    case kTagClientHelo:
+      return &delivery->client_helo;
+    case kTagClientProto:
+      return &delivery->client_proto;
+    case kTagQueueId:
+      return &delivery->queue_id;
+    case kTagMtaHost:
+      return &delivery->mta_host;
+    case kTagAuthUser:
+      return &delivery->auth_user;
+    case kTagOrigin:
+      return &delivery->origin;
+    case kTagSeparator:
+      return &delivery->separator;
+    default:
+      return nullptr;
+  }
+}
+
 }  // namespace
 
 std::string_view channel_name(Channel channel) {
@@ -104,30 +134,42 @@ Result<Delivery> decode_delivery(std::string_view encoded, const Digest& digest)
   Delivery delivery;
   delivery.digest = digest;
   ByteReader in(encoded);
+  bool has_captured = false, has_channel = false;
   uint8_t last_tag = 0;
   while (in.ok() && !in.at_end()) {
     const uint8_t tag = in.u8();
     const std::string_view value = in.sized();
     if (!in.ok()) break;
-    if (tag < last_tag) return fail(Code::kInvalid, "delivery fields are out of order");
+    const bool repeats = tag == kTagRecipient || tag >= kTagParam;
+    if (tag < last_tag || (tag == last_tag && !repeats))
+      return fail(Code::kInvalid, "delivery fields are out of order");
     last_tag = tag;
+    if (std::string* text = text_field(&delivery, tag)) {
+      *text = value;
+      delivery.has_mail_from = delivery.has_mail_from || tag == kTagMailFrom;
+      continue;
+    }
+    if (tag > kTagLast) {
+      delivery.unknown.emplace_back(tag, value);
+      continue;
+    }
     ByteReader field(value);
+    uint64_t number = 0;
     switch (tag) {
       case kTagCaptured:
         delivery.captured = static_cast<UnixNs>(field.varint());
+        has_captured = true;
         break;
-      case kTagChannel: {
-        uint64_t channel = field.varint();
-        if (channel < 1 || channel > 255) return fail(Code::kInvalid, "a delivery names no known channel");
-        delivery.channel = static_cast<Channel>(channel);
+      case kTagChannel:
+        number = field.varint();
+        if (number < 1 || number > UINT8_MAX) return fail(Code::kInvalid, "a delivery names no channel");
+        delivery.channel = static_cast<Channel>(number);
+        has_channel = true;
         break;
-      }
       case kTagFlags:
-        delivery.flags = static_cast<uint32_t>(field.varint());
-        break;
-      case kTagMailFrom:
-        delivery.has_mail_from = true;
-        delivery.mail_from = value;
+        number = field.varint();
+        if (number > UINT32_MAX) return fail(Code::kInvalid, "a delivery has flags beyond 32 bits");
+        delivery.flags = static_cast<uint32_t>(number);
         break;
       case kTagRecipient: {
         if (delivery.rcpt.size() >= limits::kMaxRecipients)
@@ -141,47 +183,19 @@ Result<Delivery> decode_delivery(std::string_view encoded, const Digest& digest)
         delivery.rcpt.push_back(std::move(recipient));
         break;
       }
-      case kTagClientName:
-        delivery.client_name = value;
-        break;
-      case kTagClientAddr:
-        delivery.client_addr = value;
-        break;
-      case kTagClientPort:
-        delivery.client_port = value;
-        break;
-      case kTagClientHelo:
-        delivery.client_helo = value;
-        break;
-      case kTagClientProto:
-        delivery.client_proto = value;
-        break;
-      case kTagQueueId:
-        delivery.queue_id = value;
-        break;
-      case kTagMtaHost:
-        delivery.mta_host = value;
-        break;
-      case kTagAuthUser:
-        delivery.auth_user = value;
-        break;
-      case kTagOrigin:
-        delivery.origin = value;
-        break;
-      case kTagSeparator:
-        delivery.separator = value;
-        break;
       case kTagParam: {
         std::string name(field.sized());
         delivery.params.emplace_back(std::move(name), field.sized());
         break;
       }
       default:
-        delivery.unknown.emplace_back(tag, value);
+        return fail(Code::kInvalid, "a delivery has a field of tag 0");
     }
-    if (!field.ok()) return fail(Code::kInvalid, "a delivery field is malformed (tag " + std::to_string(tag) + ")");
+    if (!field.at_end())
+      return fail(Code::kInvalid, "a delivery field is malformed (tag " + std::to_string(tag) + ")");
   }
   if (!in.ok()) return fail(Code::kInvalid, "delivery fields end early");
+  if (!has_captured || !has_channel) return fail(Code::kInvalid, "a delivery lacks its time or its channel");
   return delivery;
 }
 

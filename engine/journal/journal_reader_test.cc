@@ -110,6 +110,30 @@ TEST(JournalReader, GivesBackWhatWasWrittenInOrder) {
   }
 }
 
+TEST(JournalReader, ReadsTheGoldenFileOfVersion1) {
+  auto bytes = read_file(Fs::real(), std::string(ARCH_SOURCE_DIR) + "/tests/golden/journal-v1.jnl", 1 << 20);
+  ASSERT_TRUE(bytes);
+  FaultFs fs;
+  ASSERT_TRUE(fs.make_directory(kDirectory));
+  const std::string path = kDirectory + std::string("/") + journal_file_name(1);
+  ASSERT_TRUE(fs.create(path));
+  fs.overwrite(path, 0, *bytes);
+  EXPECT_EQ((*list_journal(fs, kDirectory))[0].state, JournalState::kClosed);
+  auto reader = *JournalReader::open(fs, path);
+  uint64_t offset = 0;
+  JournalReader::Record record;
+  std::string message;
+  std::vector<BadRange> bad;
+  ASSERT_TRUE(*reader->next(&offset, &record, &message, &bad));
+  EXPECT_EQ(message, "Subject: hi\r\n\r\nHello.\r\n");
+  EXPECT_EQ(record.delivery.mail_from, "a@example.org");
+  EXPECT_EQ(record.delivery.rcpt.at(0).address, "b@example.net");
+  EXPECT_EQ(record.delivery.queue_id, "4F1A");
+  EXPECT_FALSE(*reader->next(&offset, &record, &message, &bad));
+  EXPECT_TRUE(reader->has_end());
+  EXPECT_TRUE(bad.empty());
+}
+
 TEST(JournalReader, AFileCutAtAnyByteKeepsEveryRecordBeforeTheCut) {
   Sample sample({2, 1, 2});
   sample.close();

@@ -251,6 +251,20 @@ TEST(JournalWriter, LimitsAreKeptOneBelowAtAndOneAbove) {
   }
 }
 
+TEST(JournalWriter, WhenCloseHasReturnedTheEndIsDurableAndTheRestGivenBack) {
+  auto fs = new_disk(1);
+  auto writer = *JournalWriter::create(*fs, kDirectory, test_archive(), 1, reserve(4096));
+  const std::string message = message_of(1, 100);
+  ASSERT_TRUE(writer->append(delivery_of(1, message), as_bytes(message)));
+  ASSERT_TRUE(writer->close());
+  for (uint64_t turn = 0; turn < 50; ++turn) {
+    auto files = *list_journal(*fs->after_cut(fs->steps(), turn), kDirectory);
+    ASSERT_EQ(files.size(), 1u);
+    EXPECT_EQ(files[0].state, JournalState::kClosed);
+    EXPECT_EQ(files[0].size, JournalWriter::file_bytes_for(delivery_of(1, message), message.size()));
+  }
+}
+
 TEST(JournalWriter, AFileWithoutRecordsIsRemovedWhenClosed) {
   auto fs = new_disk(1);
   auto writer = *JournalWriter::create(*fs, kDirectory, test_archive(), 1, reserve(4096));
