@@ -598,11 +598,11 @@ archlmtp  unix  - - n - 8 lmtp
 
     def archived(self):
         """What the log calls sent to the archive: list of (queue id, first 16 digits of the digest)."""
-        pattern = r"postfix/archlmtp/lmtp\[\d+\]: (\w+): to=<archive@archive\.invalid>.*status=sent \(250 2\.0\.0 <[^>]*> archived arch:([0-9a-f]{16})"
+        pattern = r"postfix/lmtp\[\d+\]: (\w+): to=<archive@archive\.invalid>.*status=sent \(250 2\.0\.0 <[^>]*> archived arch:([0-9a-f]{16})"
         return re.findall(pattern, self.log())
 
     def sent_count(self):
-        return len(re.findall(r"postfix/archlmtp/lmtp\[\d+\]: \w+: to=<archive@archive\.invalid>.*status=sent", self.log()))
+        return len(re.findall(r"postfix/lmtp\[\d+\]: \w+: to=<archive@archive\.invalid>.*status=sent", self.log()))
 
     def senders(self):
         """queue id -> envelope sender, from the queue manager's lines."""
