@@ -1,0 +1,88 @@
+// What a program shows of an archive: plain functions from archive and searcher to values, and from values to JSON for
+// scripts and text for people. archctl calls them, and so does whatever else answers questions about the archive.
+//
+// JSON      One object on one line, with a line end. Its first member "schema" names form and version ("search/1"), as
+//           docs/schema/*.json describe; members may be added within a version, none is renamed or dropped. Invalid UTF-8
+//           of a mail comes out as U+FFFD, times are RFC 3339 UTC.
+// Text      Safe on a terminal: control characters and direction overrides of a mail are shown as '?'.
+// Threads   None of it keeps state: any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "engine/archive.h"
+#include "query/search/search.h"
+
+namespace arch::api {
+
+struct TextStyle {
+  bool colour = false;
+  size_t columns = 80;           ///< lines of lists are cut there; 0: never
+  std::string timezone = "UTC";  ///< times are shown in it
+};
+
+// ── search ──
+/// `answer` of Searcher::search(request).
+std::string search_json(const search::Answer& answer);
+std::string search_text(const search::Answer& answer, const search::Request& request, const TextStyle& style);
+
+// ── one message ──
+constexpr uint64_t kBodyBytes = 1u << 20;  ///< of readable text in a MessageView
+
+struct MessageView {
+  MessageInfo info;
+  std::vector<std::pair<std::string, std::string>> headers;  ///< all, in order, decoded
+  std::vector<DeliveryInfo> deliveries;                      ///< by sequence, at most 1,000; info.deliveries has all
+  std::vector<mime::Part> parts;                             ///< the tree
+  std::vector<Digest> variants;  ///< other stored messages with the same mail key, known by their Message-ID
+  std::string body;              ///< UTF-8: the text parts a mail program would show, at most kBodyBytes
+  bool body_cut = false;
+};
+
+/// `id` is what a person typed: 8..64 hex digits, "arch:" in front allowed. Errors: kInvalid (no digest, or more than one
+/// message begins so), kNotFound, kCorrupt, kIo.
+Result<MessageView> view_message(const Archive& archive, const std::string& id);
+std::string message_json(const MessageView& view);
+std::string message_text(const MessageView& view, const TextStyle& style);
+/// The exact bytes. Errors as view_message.
+Result<std::string> raw_message(const Archive& archive, const std::string& id);
+
+// ── status ──
+struct StatusView {
+  std::string directory;
+  ArchiveId id;
+  bool rebuilding = false;
+  ArchiveStatus archive;
+  search::Completeness index;
+  bool has_index = false;  ///< false: none yet, or unusable
+  std::string index_note;  ///< why not, when it is unusable
+  uint64_t messages = 0, deliveries = 0;
+  UnixNs now = 0;
+};
+Result<StatusView> status(const Archive& archive, UnixNs now);
+std::string status_json(const StatusView& view);
+std::string status_text(const StatusView& view, const TextStyle& style);
+
+// ── capacity ──
+struct CapacityView {
+  ArchiveUsage usage;
+  uint64_t cap_bytes = 0;   ///< what the operator allows the archive
+  uint64_t free_bytes = 0;  ///< that the file system still has for us
+  UnixNs now = 0;
+  /// Mean bytes on disk a day over the last `growth_days` days with any mail before today (at most 90); 0 when unknown.
+  double growth_bytes_a_day = 0;
+  uint64_t growth_days = 0;
+};
+Result<CapacityView> capacity(const Archive& archive, uint64_t cap_bytes, UnixNs now);
+std::string capacity_json(const CapacityView& view);
+std::string capacity_text(const CapacityView& view, const TextStyle& style);
+
+// ── errors ──
+/// {"schema":"error/1","error":{"code","message","hint"}}
+std::string error_json(const Error& error);
+
+}  // namespace arch::api
