@@ -100,7 +100,10 @@ Result<void> write_state(const GenerationState& state) {
   json shards = json::array();
   for (const ShardState& shard : state.shards) {
     json one = {{"name", shard.name}, {"first", shard.first}, {"sealed", shard.sealed}};
-    if (shard.sealed) one["documents"] = shard.documents;
+    if (shard.sealed) {
+      one["last"] = shard.last;
+      one["documents"] = shard.documents;
+    }
     shards.push_back(std::move(one));
   }
   json root = {{"what", "derived: a generation of the full-text index"},
@@ -141,7 +144,10 @@ Result<GenerationState> read_state(const std::string& index_directory, uint64_t 
       shard.name = one.at("name").get<std::string>();
       shard.first = one.at("first").get<uint64_t>();
       shard.sealed = one.at("sealed").get<bool>();
-      if (shard.sealed) shard.documents = one.at("documents").get<uint64_t>();
+      if (shard.sealed) {
+        shard.last = one.at("last").get<uint64_t>();
+        shard.documents = one.at("documents").get<uint64_t>();
+      }
       // A name is joined to a path that is opened for writing.
       if (shard.name.empty() || shard.name.find('/') != std::string::npos || shard.name[0] == '.') return damaged();
       if (shard.first == 0 || (!state.shards.empty() && shard.first <= state.shards.back().first)) return damaged();

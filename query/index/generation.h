@@ -14,9 +14,10 @@
 namespace arch::index {
 
 struct ShardState {
-  std::string name;    ///< directory of an open shard, file of a sealed one
+  std::string name;    ///< directory of the open shard, file of a sealed one
   uint64_t first = 0;  ///< message number of document 1
   bool sealed = false;
+  uint64_t last = 0;       ///< highest message number of a sealed one
   uint64_t documents = 0;  ///< of a sealed one
 };
 

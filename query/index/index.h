@@ -40,6 +40,10 @@ class IndexWriter {
   /// (durable before the index commit). `progress` gets the mark.
   Result<uint64_t> follow(const std::function<bool()>& stop, const std::function<void(uint64_t mark)>& progress);
   uint64_t mark() const;  ///< last sequence number indexed and committed
+  /// Why open() threw an index away and began anew, for the log; empty when it did not.
+  const std::string& begun_anew() const;
+  /// Messages whose text was left out because reading it had ended the process twice; since open().
+  uint64_t given_up() const;
   Result<void> close();
 
  private:

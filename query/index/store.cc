@@ -5,7 +5,9 @@
 #include <unistd.h>
 #include <xapian.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <optional>
 
 #include "engine/base/bytes.h"
@@ -40,7 +42,22 @@ void add_terms(const TermList& terms, Xapian::Document* document) {
   }
 }
 
-std::string shard_name(size_t position) { return "shard" + std::to_string(position); }
+constexpr std::string_view kShardPrefix = "shard";
+std::string open_name(uint64_t first) { return std::string(kShardPrefix) + std::to_string(first); }
+std::string sealed_name(uint64_t first, uint64_t last) {
+  return open_name(first) + "-" + std::to_string(last) + ".glass";
+}
+
+// Of two sources that are compacted into one; they come in no order. Numbers are big-endian. The digest of a sealed shard's
+// mark is never asked for.
+class KeepWhole : public Xapian::Compactor {
+ public:
+  std::string resolve_duplicate_metadata(const std::string& key, size_t count, const std::string values[]) override {
+    // Xapian 1.4.22 gives the key with its own two bytes in front.
+    bool first = key.size() >= 5 && key.compare(key.size() - 5, 5, kMetaFirst) == 0;
+    return first ? *std::min_element(values, values + count) : *std::max_element(values, values + count);
+  }
+};
 
 }  // namespace
 
@@ -75,6 +92,8 @@ struct IndexStore::State {
   Result<void> add_documents(const Batch& batch);
   Result<void> commit_shard(uint64_t mark_value, const Digest& digest);
   Result<void> seal(uint64_t next_first);
+  Result<void> sweep();
+  Result<void> die(Error error);
 };
 
 // flock on a file of its own: Xapian's lock is one per database, and there are several.
@@ -130,10 +149,10 @@ Result<void> IndexStore::State::begin(uint64_t number) {
     return {};
   }));
   ARCH_TRY_VOID(sync_directory(late_path));
-  ARCH_TRY_VOID(create_shard(shard_name(0), 1, 0, std::string(32, '\0')));
+  ARCH_TRY_VOID(create_shard(open_name(1), 1, 0, std::string(32, '\0')));
   mark = 0;
   last_number = 0;
-  generation.shards.push_back({shard_name(0), 1, false, 0});
+  generation.shards.push_back({open_name(1), 1, false, 0, 0});
   ARCH_TRY_VOID(write_state(generation));
   return sync_directory(index_directory);
 }
@@ -186,7 +205,7 @@ IndexStore::~IndexStore() = default;
 
 Result<std::unique_ptr<IndexStore>> IndexStore::open(const std::string& index_directory, const Options& options,
                                                      const Fits& fits) {
-  ARCH_CHECK(options.shard_messages > 0);
+  ARCH_CHECK(options.shard_messages > 0 && options.open_messages > 0);
   std::unique_ptr<IndexStore> store(new IndexStore());
   State& s = *store->state_;
   s.index_directory = index_directory;
@@ -219,7 +238,11 @@ Result<std::unique_ptr<IndexStore>> IndexStore::open(const std::string& index_di
     if (!opened) s.begun_anew = tried ? "it does not belong to the archive as it is now" : describe(tried.error());
     ARCH_TRY_VOID(s.throw_away(*number));
   }
-  if (!opened) ARCH_TRY_VOID(s.begin(next));
+  if (!opened) {
+    ARCH_TRY_VOID(s.begin(next));
+  } else {
+    ARCH_TRY_VOID(s.sweep());
+  }
   return store;
 }
 
@@ -274,7 +297,7 @@ Result<void> IndexStore::State::add_documents(const Batch& batch) {
       return fail(Code::kCorrupt,
                   "message " + std::to_string(document.number) + " is in the index already, beyond its mark",
                   "the engine builds the index anew at its next start");
-    if (document.number - newest().first >= options.shard_messages) {
+    if (document.number - newest().first >= std::min(options.open_messages, options.shard_messages)) {
       if (begun) ARCH_TRY_VOID(commit_shard(last->sequence, last->digest));
       begun = false;
       ARCH_TRY_VOID(seal(document.number));
@@ -301,34 +324,93 @@ Result<void> IndexStore::State::add_documents(const Batch& batch) {
 }
 
 Result<void> IndexStore::State::seal(uint64_t next_first) {
-  std::string open_name = newest().name;
-  std::string open_path = path_of(open_name);
-  std::string sealed_name = open_name + ".glass";
-  std::string sealed_path = path_of(sealed_name);
-  std::string tmp = sealed_path + ".tmp";
+  std::vector<ShardState> shards = generation.shards;
+  ShardState sealed = shards.back();
+  std::vector<std::string> sources = {path_of(sealed.name)};
+  shards.pop_back();
+  std::string tmp = path_of("compacting.tmp");
   std::string digest;
-  uint64_t documents = 0;
   ARCH_TRY_VOID(remove_tree(tmp));
-  ARCH_TRY_VOID(remove_tree(sealed_path));
-  ARCH_TRY_VOID(guarded(open_path, [&]() -> Result<void> {
+  ARCH_TRY_VOID(guarded(sources[0], [&]() -> Result<void> {
     shard->close();
     shard.reset();
-    Xapian::Database source(open_path);
-    digest = source.get_metadata(kMetaMarkDigest);
-    documents = source.get_doccount();
-    source.compact(tmp, Xapian::DBCOMPACT_SINGLE_FILE | Xapian::DBCOMPACT_NO_RENUMBER);
+    Xapian::Database open(sources[0]);
+    digest = open.get_metadata(kMetaMarkDigest);
+    sealed.documents = open.get_doccount();
+    sealed.last = sealed.first - 1 + open.get_lastdocid();
+    sealed.sealed = true;
+    Xapian::Database source;
+    // Joined, document ids go on behind the last one: right only when no number is missing.
+    auto gapless = [](const ShardState& s) { return s.documents == s.last - s.first + 1; };
+    int flags = Xapian::DBCOMPACT_SINGLE_FILE | Xapian::DBCOMPACT_NO_RENUMBER;
+    if (!shards.empty() && shards.back().last + 1 == sealed.first && gapless(shards.back()) && gapless(sealed) &&
+        shards.back().documents + sealed.documents <= options.shard_messages) {
+      sources.push_back(path_of(shards.back().name));
+      source.add_database(Xapian::Database(sources[1]));
+      sealed.first = shards.back().first;
+      sealed.documents += shards.back().documents;
+      shards.pop_back();
+      flags = Xapian::DBCOMPACT_SINGLE_FILE;
+    }
+    source.add_database(open);
+    KeepWhole keep_whole;
+    source.compact(tmp, static_cast<unsigned>(flags), 0, keep_whole);
     return {};
   }));
   ARCH_TRY_VOID(sync_file(tmp));
-  if (::rename(tmp.c_str(), sealed_path.c_str()) != 0) return fail_errno(errno, "cannot rename " + tmp);
+  sealed.name = sealed_name(sealed.first, sealed.last);
+  if (::rename(tmp.c_str(), path_of(sealed.name).c_str()) != 0) return fail_errno(errno, "cannot rename " + tmp);
   ARCH_TRY_VOID(sync_directory(generation.directory));
 
-  std::string name = shard_name(generation.shards.size());
-  ARCH_TRY_VOID(create_shard(name, next_first, mark, digest));
-  newest() = {sealed_name, newest().first, true, documents};
-  generation.shards.push_back({name, next_first, false, 0});
+  ShardState next{open_name(next_first), next_first, false, 0, 0};
+  ARCH_TRY_VOID(create_shard(next.name, next_first, mark, digest));
+  shards.push_back(sealed);
+  shards.push_back(next);
+  generation.shards = std::move(shards);
   ARCH_TRY_VOID(write_state(generation));
-  return remove_tree(open_path);  // readers that have it open keep their view
+  for (const std::string& source : sources) ARCH_TRY_VOID(remove_tree(source));  // who has it open keeps it
+  return {};
+}
+
+// What a crash left behind: a shard that state.json does not name yet, or no more.
+Result<void> IndexStore::State::sweep() {
+  std::error_code error;
+  std::vector<std::string> orphans;
+  std::filesystem::directory_iterator entry(generation.directory, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    std::string name = entry->path().filename().string();
+    bool ours = name.compare(0, kShardPrefix.size(), kShardPrefix) == 0 ||
+                (name.size() > 4 && name.compare(name.size() - 4, 4, ".tmp") == 0);
+    for (const ShardState& state : generation.shards) ours = ours && state.name != name;
+    if (ours) orphans.push_back(entry->path().string());
+  }
+  if (error) return fail_errno(error.value(), "cannot list " + generation.directory);
+  for (const std::string& path : orphans) ARCH_TRY_VOID(remove_tree(path));
+  return {};
+}
+
+Result<void> IndexStore::State::die(Error error) {
+  dead = std::move(error);
+  shard.reset();
+  late.reset();
+  if (dead->code == Code::kCorrupt) {
+    auto removed = remove_tree(generation.directory + "/state.json");
+    if (!removed) return fail(Code::kCorrupt, dead->what + "; and " + removed.error().what, dead->hint);
+  }
+  return tl::unexpected<Error>(*dead);
+}
+
+Result<void> IndexStore::tidy() {
+  State& s = *state_;
+  if (s.dead) return tl::unexpected<Error>(*s.dead);
+  uint64_t open = s.last_number + 1 - s.newest().first;
+  uint64_t before =
+      s.generation.shards.size() > 1 ? s.generation.shards[s.generation.shards.size() - 2].documents : 0;
+  // A share of what would be rewritten with it, so that a steady trickle does not rewrite a large shard all day.
+  if (open < s.options.tidy_messages || open < before / 16) return {};
+  auto done = s.seal(s.last_number + 1);
+  if (!done) return s.die(done.error());
+  return {};
 }
 
 Result<void> IndexStore::commit(const Batch& batch) {
@@ -336,15 +418,8 @@ Result<void> IndexStore::commit(const Batch& batch) {
   if (s.dead) return tl::unexpected<Error>(*s.dead);
   auto done = s.add_late(batch.late);
   if (done) done = s.add_documents(batch);
-  if (done) return {};
-  s.dead = done.error();
-  s.shard.reset();
-  s.late.reset();
-  if (s.dead->code == Code::kCorrupt) {
-    auto removed = remove_tree(s.generation.directory + "/state.json");
-    if (!removed) return fail(Code::kCorrupt, s.dead->what + "; and " + removed.error().what, s.dead->hint);
-  }
-  return tl::unexpected<Error>(*s.dead);
+  if (!done) return s.die(done.error());
+  return {};
 }
 
 Result<void> IndexStore::set_complete() {

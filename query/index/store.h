@@ -1,7 +1,9 @@
 // The Xapian databases of the index, for writing: shards, the late database, their commits. Xapian 1.4.22.
 //
-// Shards    shardN/ is open; sealed it is the single file shardN.glass. Document id = number - first + 1. No positions, no
-//           document data, no termlist table (it would be half of the index, and serves only replacing a document).
+// Shards    shardFIRST/ is open. A database that is written to in batches is two and a half times as large as a compacted
+//           one, so the open shard stays small: it is compacted together with the sealed one before it into the single file
+//           shardFIRST-LAST.glass, until that holds shard_messages. Document id = number - first + 1. No positions, no
+//           document data, no termlist table (it serves only replacing a document).
 // Late      Further envelope recipients of a message that is already in a shard go into late/, whose document ids are
 //           message numbers; adding there is a union, so doing it twice changes nothing.
 // Durable   commit(): late/ first, then the newest shard with the mark in its metadata; after each the directory is synced,
@@ -24,7 +26,9 @@ namespace arch::index {
 class IndexStore {
  public:
   struct Options {
-    uint64_t shard_messages = 250'000;
+    uint64_t shard_messages = 250'000;  ///< of a sealed shard at most
+    uint64_t open_messages = 16'000;    ///< of the open one at most
+    uint64_t tidy_messages = 2'000;     ///< tidy() leaves fewer alone
   };
   struct Batch {
     std::vector<Document> documents;  ///< rising numbers, each above last_number()
@@ -51,6 +55,8 @@ class IndexStore {
   /// Everything of the batch and the mark, durable when it returns. A batch that crosses the end of a shard takes several
   /// commits, each with the mark of its last document.
   Result<void> commit(const Batch& batch);
+  /// Seals the open shard when that is worth the rewriting. To be called when nothing is left to index.
+  Result<void> tidy();
   /// The generation has caught up with the archive: readers turn to it, older ones are removed.
   Result<void> set_complete();
   Result<void> close();

@@ -62,6 +62,8 @@ class Store : public testing::Test {
     store_.reset();
     IndexStore::Options options;
     options.shard_messages = shard_messages_;
+    options.open_messages = open_messages_;
+    options.tidy_messages = 4;
     auto opened = IndexStore::open(index_, options, [&](uint64_t mark, const Digest& digest) -> Result<bool> {
       return mark <= archive_end_ && digest == info(mark).digest;
     });
@@ -126,7 +128,7 @@ class Store : public testing::Test {
   uint64_t revision(const std::string& name) { return Xapian::Database(index_ + "/g0001/" + name).get_revision(); }
 
   std::string archive_, index_;
-  uint64_t shard_messages_ = 1000;
+  uint64_t shard_messages_ = 1000, open_messages_ = 1000;
   uint64_t archive_end_ = 1'000'000;
   DocumentMaker maker_;
   std::unique_ptr<IndexStore> store_;
@@ -204,26 +206,26 @@ TEST_F(Store, TermsLieInTheirFields) {
 
 TEST_F(Store, OneCommitPerBatchAndNoOther) {
   open();
-  uint64_t before = revision("shard0");
+  uint64_t before = revision("shard1");
   uint64_t late_before = revision("late");
   for (uint64_t i = 0; i < 5; ++i) {
     add(1 + i * 20, 20 + i * 20);
-    ASSERT_EQ(revision("shard0"), before + i + 1);
+    ASSERT_EQ(revision("shard1"), before + i + 1);
   }
   EXPECT_EQ(revision("late"), late_before);
   store_.reset();  // ending commits nothing
-  EXPECT_EQ(revision("shard0"), before + 5);
+  EXPECT_EQ(revision("shard1"), before + 5);
   open();
-  EXPECT_EQ(revision("shard0"), before + 5);  // nor does opening
+  EXPECT_EQ(revision("shard1"), before + 5);  // nor does opening
   ASSERT_TRUE(store_->close());
-  EXPECT_EQ(revision("shard0"), before + 5);
+  EXPECT_EQ(revision("shard1"), before + 5);
 }
 
 TEST_F(Store, ManyDocumentsInOneBatchAreStillOneCommit) {
   // Xapian's own threshold for a commit is 10,000 documents.
-  shard_messages_ = 100'000;
+  shard_messages_ = open_messages_ = 100'000;
   open();
-  uint64_t before = revision("shard0");
+  uint64_t before = revision("shard1");
   IndexStore::Batch many;
   for (uint64_t number = 1; number <= 10'500; ++number) {
     Document one;
@@ -233,7 +235,7 @@ TEST_F(Store, ManyDocumentsInOneBatchAreStillOneCommit) {
   many.mark = 10'500;
   many.mark_digest = info(10'500).digest;
   ASSERT_TRUE(store_->commit(many));
-  EXPECT_EQ(revision("shard0"), before + 1);
+  EXPECT_EQ(revision("shard1"), before + 1);
   EXPECT_EQ(reader()->documents(), 10'500u);
 }
 
@@ -246,7 +248,7 @@ TEST_F(Store, AFailedBatchLeavesNothingAndIsFedAgain) {
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().code, Code::kCorrupt);
   EXPECT_FALSE(store_->commit(batch(11, 15)));  // dead for good
-  EXPECT_EQ(revision("shard0"), 2u);
+  EXPECT_EQ(revision("shard1"), 2u);
   // kCorrupt: the generation is thrown away and the next open begins another.
   open();
   EXPECT_EQ(store_->mark(), 0u);
@@ -260,10 +262,10 @@ TEST_F(Store, ShardsFillAndAreSealed) {
   open();
   for (uint64_t number = 1; number <= 35; number += 5) add(number, number + 4);
   expect_holds(*reader(), 35);
-  EXPECT_TRUE(fs::is_regular_file(index_ + "/g0001/shard0.glass"));
-  EXPECT_TRUE(fs::is_regular_file(index_ + "/g0001/shard2.glass"));
-  EXPECT_FALSE(fs::exists(index_ + "/g0001/shard2"));
-  EXPECT_TRUE(fs::is_directory(index_ + "/g0001/shard3"));
+  EXPECT_TRUE(fs::is_regular_file(index_ + "/g0001/shard1-10.glass"));
+  EXPECT_TRUE(fs::is_regular_file(index_ + "/g0001/shard21-30.glass"));
+  EXPECT_FALSE(fs::exists(index_ + "/g0001/shard21"));
+  EXPECT_TRUE(fs::is_directory(index_ + "/g0001/shard31"));
   open();
   EXPECT_EQ(store_->last_number(), 35u);
   add(36, 41);
@@ -275,9 +277,9 @@ TEST_F(Store, AShardIsSealedWhenTheNextMessageComesNotBefore) {
   open();
   add(1, 9);
   add(10, 10);
-  EXPECT_FALSE(fs::exists(index_ + "/g0001/shard1"));
+  EXPECT_FALSE(fs::exists(index_ + "/g0001/shard11"));
   add(11, 11);
-  EXPECT_TRUE(fs::exists(index_ + "/g0001/shard1"));
+  EXPECT_TRUE(fs::exists(index_ + "/g0001/shard11"));
   expect_holds(*reader(), 11);
 }
 
@@ -286,7 +288,7 @@ TEST_F(Store, ABatchMayCrossSeveralShards) {
   open();
   add(1, 47);
   expect_holds(*reader(), 47);
-  EXPECT_TRUE(fs::exists(index_ + "/g0001/shard3.glass"));
+  EXPECT_TRUE(fs::exists(index_ + "/g0001/shard31-40.glass"));
   open();
   EXPECT_EQ(store_->mark(), 47u);
 }
@@ -299,12 +301,57 @@ TEST_F(Store, ACutBetweenShardsLeavesAMarkThatFitsTheDocuments) {
   ASSERT_FALSE(store_->commit(crossing));
   store_.reset();
   // What the first commit left, read as Xapian has it.
-  Xapian::Database sealed(index_ + "/g0001/shard0.glass");
+  Xapian::Database sealed(index_ + "/g0001/shard1-10.glass");
   EXPECT_EQ(sealed.get_doccount(), 10u);
   EXPECT_EQ(sealed.get_metadata("mark"), std::string("\0\0\0\0\0\0\0\x0a", 8));
-  Xapian::Database next(index_ + "/g0001/shard1");
+  Xapian::Database next(index_ + "/g0001/shard11");
   EXPECT_EQ(next.get_doccount(), 0u);
   EXPECT_EQ(next.get_metadata("mark"), std::string("\0\0\0\0\0\0\0\x0a", 8));
+}
+
+TEST_F(Store, TheOpenShardJoinsTheSealedOneBeforeItUntilThatIsFull) {
+  shard_messages_ = 25;
+  open_messages_ = 10;
+  open();
+  add(1, 10);
+  add(11, 20);
+  EXPECT_TRUE(fs::exists(index_ + "/g0001/shard1-10.glass"));
+  add(21, 30);
+  EXPECT_TRUE(fs::exists(index_ + "/g0001/shard1-20.glass"));
+  EXPECT_FALSE(fs::exists(index_ + "/g0001/shard1-10.glass"));
+  add(31, 36);
+  EXPECT_TRUE(fs::exists(index_ + "/g0001/shard21-30.glass"));  // 30 would be more than 25
+  expect_holds(*reader(), 36);
+  open();
+  EXPECT_EQ(store_->begun_anew(), "");
+  ASSERT_TRUE(store_->tidy());
+  EXPECT_TRUE(fs::exists(index_ + "/g0001/shard21-36.glass"));
+  expect_holds(*reader(), 36);
+  add(37, 39);
+  ASSERT_TRUE(store_->tidy());  // three are too few
+  EXPECT_FALSE(fs::exists(index_ + "/g0001/shard37-39.glass"));
+  add(40, 40);
+  ASSERT_TRUE(store_->tidy());  // four are enough
+  EXPECT_TRUE(fs::exists(index_ + "/g0001/shard21-40.glass"));
+  expect_holds(*reader(), 40);
+  EXPECT_EQ(Xapian::Database(index_ + "/g0001/shard21-40.glass").get_metadata("first").back(), 21);
+}
+
+TEST_F(Store, ShardsWithMissingNumbersAreNotJoined) {
+  shard_messages_ = 100;
+  open_messages_ = 10;
+  open();
+  add(1, 4);
+  ASSERT_TRUE(store_->tidy());
+  add(7, 10);  // 5 and 6 never came
+  ASSERT_TRUE(store_->tidy());
+  add(11, 14);
+  ASSERT_TRUE(store_->tidy());
+  EXPECT_TRUE(fs::exists(index_ + "/g0001/shard1-4.glass"));
+  EXPECT_TRUE(fs::exists(index_ + "/g0001/shard5-10.glass"));
+  EXPECT_TRUE(fs::exists(index_ + "/g0001/shard11-14.glass"));
+  EXPECT_THAT(ask("corps"), ElementsAre(1, 2, 3, 4, 7, 8, 9, 10, 11, 12, 13, 14));
+  EXPECT_THAT(*reader()->all(), testing::SizeIs(12));
 }
 
 TEST_F(Store, LateRecipientsAreFoundAtTheMessage) {
@@ -422,12 +469,12 @@ TEST_F(Store, ADamagedIndexIsThrownAwayAndBuiltAgain) {
          std::ofstream(g + "/state.json")
              << R"({"schema":1,"complete":true,"shards":[{"name":"../x","first":1,"sealed":false}]})";
        }},
-      {"sealed shard gone", [](const std::string& g) { fs::remove(g + "/shard0.glass"); }},
-      {"sealed shard empty", [](const std::string& g) { fs::resize_file(g + "/shard0.glass", 0); }},
-      {"open shard gone", [](const std::string& g) { fs::remove_all(g + "/shard1"); }},
+      {"sealed shard gone", [](const std::string& g) { fs::remove(g + "/shard1-10.glass"); }},
+      {"sealed shard empty", [](const std::string& g) { fs::resize_file(g + "/shard1-10.glass", 0); }},
+      {"open shard gone", [](const std::string& g) { fs::remove_all(g + "/shard11"); }},
       {"open shard's version overwritten",
-       [](const std::string& g) { std::ofstream(g + "/shard1/iamglass") << "rubbish"; }},
-      {"open shard's postings cut", [](const std::string& g) { fs::resize_file(g + "/shard1/postlist.glass", 0); }},
+       [](const std::string& g) { std::ofstream(g + "/shard11/iamglass") << "rubbish"; }},
+      {"open shard's postings cut", [](const std::string& g) { fs::resize_file(g + "/shard11/postlist.glass", 0); }},
       {"late gone", [](const std::string& g) { fs::remove_all(g + "/late"); }},
   };
   open();
@@ -457,7 +504,7 @@ TEST_F(Store, ANewerSchemaIsLeftAlone) {
   auto opened = IndexStore::open(index_, {}, [](uint64_t, const Digest&) -> Result<bool> { return true; });
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, Code::kTooNew);
-  EXPECT_TRUE(fs::exists(index_ + "/g0001/shard0"));
+  EXPECT_TRUE(fs::exists(index_ + "/g0001/shard1"));
   EXPECT_EQ(IndexReader::open(archive_).error().code, Code::kTooNew);
 }
 
@@ -489,13 +536,13 @@ TEST_F(Store, LeftoversOfACrashAreIgnoredAndReplaced) {
   open();
   add(1, 10);
   store_.reset();
-  // As after a crash while shard0 was sealed: compacted, the next shard made, state.json not yet written.
-  fs::create_directories(index_ + "/g0001/shard1");
-  std::ofstream(index_ + "/g0001/shard1/iamglass") << "half";
-  std::ofstream(index_ + "/g0001/shard0.glass") << "half";
-  std::ofstream(index_ + "/g0001/shard0.glass.tmp") << "half";
+  // As after a crash while the first shard was sealed: compacted, the next shard made, state.json not yet written.
+  fs::create_directories(index_ + "/g0001/shard11");
+  std::ofstream(index_ + "/g0001/shard11/iamglass") << "half";
+  std::ofstream(index_ + "/g0001/shard1-10.glass") << "half";
+  std::ofstream(index_ + "/g0001/compacting.tmp") << "half";
   std::ofstream(index_ + "/g0001/state.json.tmp") << "half";
-  fs::create_directories(index_ + "/g0002/shard0");  // a generation that was never born
+  fs::create_directories(index_ + "/g0002/shard1");  // a generation that was never born
   open();
   EXPECT_EQ(store_->mark(), 10u);
   add(11, 25);
