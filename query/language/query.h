@@ -16,8 +16,10 @@ namespace arch::query {
 
 struct Node {
   enum class Kind : uint8_t {
-    kAll,     ///< the empty query
-    kAnd, kOr, kNot,  ///< children; kNot has one
+    kAll,  ///< the empty query
+    kAnd,
+    kOr,
+    kNot,     ///< children; kNot has one
     kWord,    ///< text
     kPhrase,  ///< text between quotes
     kExact,   ///< ="…": accents and case count (text)
@@ -26,10 +28,10 @@ struct Node {
     kHas,     ///< text: "attachment" …
   };
   Kind kind = Kind::kAll;
-  std::string field;     ///< canonical English name ("from", "subject" …) or empty: everywhere
+  std::string field;  ///< canonical English name ("from", "subject" …) or empty: everywhere
   std::string text;
   int64_t from_s = 0, to_s = 0;  ///< kDate; INT64_MIN / INT64_MAX where open
-  uint32_t column = 0;   ///< 1-based, of its first character
+  uint32_t column = 0;           ///< 1-based, of its first character
   std::vector<Node> children;
 };
 
@@ -40,7 +42,7 @@ struct Notice {
 
 struct Query {
   Node root;
-  std::string interpreted;      ///< fully bracketed, dates resolved
+  std::string interpreted;  ///< fully bracketed, dates resolved
   std::vector<Notice> notices;
 };
 
