@@ -90,6 +90,7 @@ class AddressListParser {
     }
     if (no_more_comments_ || i >= text_.size()) {  // never closed: an ordinary character
       no_more_comments_ = true;
+      words_.push_back('(');
       ++at_;
       return;
     }

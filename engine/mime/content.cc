@@ -1,7 +1,9 @@
-// The transfer encodings undone: base64 and quoted-printable by GMime 3.2.13, uuencode here.
+// The transfer encodings undone: quoted-printable by GMime 3.2.13; base64 here, since GMime ends at the first padding and
+// drops an unpadded last group (two streams in one part, cut mails); uuencode here, since GMime wants its begin line apart.
 #include <gmime/gmime.h>
 
 #include <algorithm>
+#include <array>
 
 #include "engine/mime/gmime_init.h"
 #include "engine/mime/headers.h"
@@ -13,10 +15,10 @@ namespace {
 
 constexpr size_t kChunk = 256u << 10;  // encoded bytes handed to GMime at once, so that `limit` bounds memory
 
-std::string decode_with_gmime(std::string_view encoded, GMimeContentEncoding encoding, uint64_t limit) {
+std::string decode_quoted_printable(std::string_view encoded, uint64_t limit) {
   internal::init_gmime();
   GMimeEncoding state;
-  g_mime_encoding_init_decode(&state, encoding);
+  g_mime_encoding_init_decode(&state, GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE);
   std::string out;
   out.reserve(std::min<uint64_t>(limit, encoded.size()) + 16);
   while (!encoded.empty() && out.size() < limit) {
@@ -30,6 +32,60 @@ std::string decode_with_gmime(std::string_view encoded, GMimeContentEncoding enc
   out.resize(used + 256);
   out.resize(used + g_mime_encoding_flush(&state, "", 0, out.data() + used));
   if (out.size() > limit) out.resize(limit);
+  return out;
+}
+
+constexpr uint8_t kSkip = 64, kPadding = 128;
+
+constexpr std::array<uint8_t, 256> base64_values() {
+  std::array<uint8_t, 256> table{};
+  table.fill(kSkip);
+  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (size_t i = 0; i < kAlphabet.size(); ++i)
+    table[static_cast<unsigned char>(kAlphabet[i])] = static_cast<uint8_t>(i);
+  table['='] = kPadding;
+  return table;
+}
+
+// RFC 2045 section 6.8: what is not of the alphabet is skipped. Padding ends a group, not the content.
+std::string decode_base64(std::string_view encoded, uint64_t limit) {
+  static constexpr std::array<uint8_t, 256> kValues = base64_values();
+  std::string out;
+  out.resize(std::min<uint64_t>(encoded.size() / 4 * 3, limit) + 3);  // what junk leaves unused is cut below
+  char* to = out.data();
+  const auto* from = reinterpret_cast<const unsigned char*>(encoded.data());
+  const auto* const end = from + encoded.size();
+  uint32_t bits = 0;
+  int have = 0;  // bits not put out yet
+  const auto below_limit = [&] { return static_cast<uint64_t>(to - out.data()) < limit; };
+  while (from < end && below_limit()) {
+    if (have == 0) {
+      while (end - from >= 4 && below_limit()) {
+        const uint32_t a = kValues[from[0]], b = kValues[from[1]], c = kValues[from[2]], d = kValues[from[3]];
+        if ((a | b | c | d) >= kSkip) break;
+        const uint32_t group = a << 18 | b << 12 | c << 6 | d;
+        to[0] = static_cast<char>(group >> 16);
+        to[1] = static_cast<char>(group >> 8);
+        to[2] = static_cast<char>(group);
+        to += 3;
+        from += 4;
+      }
+      if (from == end || !below_limit()) break;
+    }
+    const uint8_t value = kValues[*from++];
+    if (value == kPadding) {
+      bits = 0;
+      have = 0;
+    } else if (value < kSkip) {
+      bits = bits << 6 | value;
+      have += 6;
+      if (have >= 8) {
+        have -= 8;
+        *to++ = static_cast<char>(bits >> have);
+      }
+    }
+  }
+  out.resize(std::min<uint64_t>(static_cast<uint64_t>(to - out.data()), limit));
   return out;
 }
 
@@ -70,9 +126,9 @@ std::string decode_content(std::string_view message, const Part& part, uint64_t 
     case Encoding::kIdentity:
       break;
     case Encoding::kBase64:
-      return decode_with_gmime(encoded, GMIME_CONTENT_ENCODING_BASE64, limit);
+      return decode_base64(encoded, limit);
     case Encoding::kQuotedPrintable:
-      return decode_with_gmime(encoded, GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE, limit);
+      return decode_quoted_printable(encoded, limit);
     case Encoding::kUuencode:
       return decode_uuencode(encoded, limit);
   }

@@ -159,12 +159,11 @@ std::optional<UnixNs> parse_date(std::string_view text) {
         civil.year = full_year(token.value(), token.text.size());
       } else if (civil.year < 0 && token.text.size() == 4) {
         civil.year = token.value();
-      } else if (civil.has_time && token.text.size() == 4 && i > 0 && tokens[i - 1].kind != Token::kSign) {
-        // A zone that lost its sign: UTC.
       }
       ++i;
     } else if (token.kind == Token::kWord) {
-      if (const int month = month_of(token.text); month > 0 && civil.month < 0 && token.text.size() >= 3) {
+      // A later one wins while no year has come: "mar., 14 oct. 2025" begins with a Tuesday.
+      if (const int month = month_of(token.text); month > 0 && civil.year < 0 && token.text.size() >= 3) {
         civil.month = month;
       } else if (const auto zone = zone_of(token.text); zone && civil.has_time) {
         civil.zone_minutes = *zone;
