@@ -78,8 +78,8 @@ std::string fold(std::string_view text);
 /// kAddressBytes.
 std::string address_term(std::string_view address);
 
-/// Pairs "a b" for the commonest words only: one term for each two neighbours of which at least one is among the commonest
-/// words; a phrase query asks the same function. The set was chosen by measurement (docs/search.md).
+/// Pairs "a b" of neighbours of which the first is one of the commonest words, so that phrases with such words have few
+/// candidates; a phrase query asks the same function. Set and rule were chosen by measurement (docs/search.md).
 bool is_common(std::string_view term);
 void index_pairs(std::string_view text, const std::function<void(std::string_view pair_term)>& each);
 /// index_terms and index_pairs in one walk, for the index writer.
