@@ -1,32 +1,143 @@
-// The one table of operators: feeds the parser, help, the manual and the assistant's schema.
-#include "query/language/query.h"
+#include "query/language/fields.h"
+
+#include <algorithm>
 
 namespace arch::query {
+namespace internal {
+namespace {
+
+const std::vector<Field>& table() {
+  static const std::vector<Field> fields = {
+      {{"from",
+        {"de"},
+        "sender: a word of name or address, a whole address, or @domain with its subdomains",
+        "from:paul@dupont.example"},
+       Value::kPeople},
+      {{"to", {"à", "pour"}, "people in the To and Cc fields", "to:@dupont.example"}, Value::kPeople},
+      {{"cc", {"copie"}, "people in the Cc field", "cc:compta"}, Value::kPeople},
+      {{"bcc",
+        {"cci"},
+        "people in a Bcc field, and recipients of the envelope that neither To nor Cc names",
+        "bcc:paul@dupont.example"},
+       Value::kPeople},
+      {{"rcpt", {"dest"}, "any recipient: To, Cc, Bcc, envelope", "rcpt:paul@dupont.example"}, Value::kPeople},
+      {{"subject", {"objet", "sujet"}, "words of the subject", "subject:(contrat OR avenant)"}, Value::kText},
+      {{"body", {"corps"}, "words of the text, quoted lines included", "body:\"bon de commande\""}, Value::kText},
+      {{"attachment", {"pj"}, "words inside attachments whose text could be read", "attachment:tarif"}, Value::kText},
+      {{"filename", {"fichier"}, "words of an attachment's file name", "filename:facture*"}, Value::kText},
+      {{"has", {"avec"}, "has:attachment, has:encrypted", "has:attachment"}, Value::kHas},
+      {{"date", {"jour"}, "day, month, quarter, year or range in which the mail was sent", "date:2024-03..2024-05"},
+       Value::kDate},
+      {{"before", {"avant"}, "sent before the start of that day, month or year", "before:01/04/2024"},
+       Value::kBefore},
+      {{"after", {"apres", "depuis"}, "sent from the start of that day, month or year on", "after:2024-03-15"},
+       Value::kAfter},
+      {{"id", {"msgid"}, "Message-ID, with or without <>", "id:4711@mail.example"}, Value::kId},
+      {{"hash", {"empreinte"}, "first 8 or more digits of the message's SHA-256", "hash:3f2a9c0d"}, Value::kId},
+      {{"thread",
+        {"fil"},
+        "the mails that answer each other, by Message-ID or hash of any of them",
+        "thread:4711@mail.example"},
+       Value::kId},
+  };
+  return fields;
+}
+
+constexpr std::string_view kReserved[] = {"type", "larger", "smaller", "size", "received", "archived", "in",
+                                          "list", "seq",    "tag",     "lang", "is",       "inline"};
+
+// What other mail programs call it: advice only.
+struct Elsewhere {
+  std::string_view theirs, ours;
+};
+constexpr Elsewhere kElsewhere[] = {
+    {"sender", "from"},  {"author", "from"},       {"expediteur", "from"},   {"recipient", "rcpt"},
+    {"recip", "rcpt"},   {"destinataire", "rcpt"}, {"deliveredto", "rcpt"},  {"title", "subject"},
+    {"text", "body"},    {"file", "filename"},     {"attach", "attachment"}, {"since", "after"},
+    {"newer", "after"},  {"until", "before"},      {"older", "before"},      {"rfcmsgid", "id"},
+    {"messageid", "id"}, {"sent", "date"},
+};
+
+// Edit distance with neighbours exchanged counted once (optimal string alignment); names are at most 16 letters.
+size_t distance(std::string_view a, std::string_view b) {
+  constexpr size_t kMax = 16;
+  if (a.size() > kMax || b.size() > kMax) return kMax;
+  size_t cost[kMax + 1][kMax + 1];
+  for (size_t i = 0; i <= a.size(); ++i) cost[i][0] = i;
+  for (size_t j = 0; j <= b.size(); ++j) cost[0][j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    for (size_t j = 1; j <= b.size(); ++j) {
+      size_t best = std::min(cost[i - 1][j], cost[i][j - 1]) + 1;
+      best = std::min(best, cost[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1));
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        best = std::min(best, cost[i - 2][j - 2] + 1);
+      cost[i][j] = best;
+    }
+  }
+  return cost[a.size()][b.size()];
+}
+
+}  // namespace
+
+const Field* find_field(std::string_view folded) {
+  for (const Field& field : table()) {
+    if (field.info.name == folded) return &field;
+    for (std::string_view alias : field.info.aliases)
+      if (alias == folded || (alias == "à" && folded == "a")) return &field;
+  }
+  return nullptr;
+}
+
+bool is_reserved(std::string_view folded) {
+  return std::find(std::begin(kReserved), std::end(kReserved), folded) != std::end(kReserved);
+}
+
+std::string_view nearest_field(std::string_view folded) {
+  for (const Elsewhere& name : kElsewhere)
+    if (name.theirs == folded) return name.ours;
+  std::string_view best;
+  size_t best_distance = folded.size() <= 3 ? 2 : 3;  // one edit of a short name, two of a longer one
+  for (const Field& field : table()) {
+    auto consider = [&](std::string_view name) {
+      size_t edits = distance(folded, name);
+      if (edits < best_distance && edits < folded.size()) {
+        best_distance = edits;
+        best = name;
+      }
+    };
+    consider(field.info.name);
+    for (std::string_view alias : field.info.aliases)
+      if (alias != "à") consider(alias);
+  }
+  return best;
+}
+
+HasValue find_has(std::string_view folded, std::string_view* canonical) {
+  constexpr std::string_view kAttachment[] = {"attachment", "attachments", "pj", "piece-jointe", "pieces-jointes"};
+  constexpr std::string_view kEncrypted[] = {"encrypted", "chiffre"};
+  constexpr std::string_view kLater[] = {"inline",    "pdf",  "image", "office", "archive", "calendar",
+                                         "signature", "link", "bcc",   "ocr",    "error",   "variant"};
+  auto in = [&](const auto& list) { return std::find(std::begin(list), std::end(list), folded) != std::end(list); };
+  if (in(kAttachment)) {
+    *canonical = "attachment";
+    return HasValue::kKnown;
+  }
+  if (in(kEncrypted)) {
+    *canonical = "encrypted";
+    return HasValue::kKnown;
+  }
+  return in(kLater) ? HasValue::kReserved : HasValue::kUnknown;
+}
+
+}  // namespace internal
 
 const std::vector<FieldInfo>& fields() {
-  static const std::vector<FieldInfo> table = {
-      {"from",
-       {"de"},
-       "name or address of the sender; a@b.c is an address, @b.c a domain and what is below it",
-       "from:@client.example"},
-      {"to", {"à", "pour"}, "name or address in To", "to:paul@maison.example"},
-      {"cc", {"copie"}, "name or address in Cc", "cc:compta"},
-      {"bcc", {"cci"}, "recipients that neither To nor Cc names, and Bcc", "bcc:direction@maison.example"},
-      {"rcpt", {"dest"}, "any recipient: To, Cc, Bcc, envelope", "rcpt:commandes@maison.example"},
-      {"subject", {"objet", "sujet"}, "words of the subject", "subject:(contrat OR avenant)"},
-      {"body", {"corps"}, "words of the text, quoted words too", "body:échéance"},
-      {"attachment", {"pj"}, "words inside an attachment", "attachment:usufruit"},
-      {"filename", {"fichier"}, "words of an attachment's name", "filename:tarif"},
-      {"has", {}, "attachment", "has:attachment"},
-      {"is", {}, "partial, unread (an attachment's text is not read) or encrypted", "is:unread"},
-      {"date", {}, "when it was sent: a year, month, day or a..b", "date:2024-03..2024-06"},
-      {"after", {"depuis"}, "sent on or after the first day of this", "after:15/03/2024"},
-      {"before", {"avant"}, "sent before the first day of this", "before:2024"},
-      {"id", {}, "Message-ID, with or without <>", "id:abc@maison.example"},
-      {"hash", {}, "id of a message in this archive, 8 digits or more", "hash:3f2a9c0d"},
-      {"thread", {"fil"}, "the thread of a message, by its id in this archive or its Message-ID", "thread:3f2a9c0d"},
-  };
-  return table;
+  static const std::vector<FieldInfo> infos = [] {
+    std::vector<FieldInfo> out;
+    for (const internal::Field& field : internal::table()) out.push_back(field.info);
+    return out;
+  }();
+  return infos;
 }
 
 }  // namespace arch::query

@@ -1,6 +1,7 @@
-// Query text to a tree, by the grammar in docs/query-language.md. Pure. Bounded (limits.h): bytes, terms, depth; the
-// parser does not recurse deeper than limits::kQueryDepth. Nothing is guessed: an unknown operator, an unbalanced quote or
-// bracket, a malformed date is an error with its column and what to write instead.
+// Query text to a tree, by the grammar in docs/query-language.md. Pure but for the zone file that dates need. Bounded
+// (limits.h): bytes, terms, depth; the parser recurses once per bracket, at most limits::kQueryDepth deep. Nothing is
+// guessed: an unknown operator, an unbalanced quote or bracket, a malformed date is an error with its column and what to
+// write instead.
 #pragma once
 
 #include <cstdint>
@@ -19,45 +20,49 @@ struct Node {
     kAll,  ///< the empty query
     kAnd,
     kOr,
-    kNot,     ///< children; kNot has one
+    kNot,     ///< these three have children, kNot one
     kWord,    ///< text
-    kPhrase,  ///< text between quotes
-    kExact,   ///< ="…": accents and case count (text)
+    kPhrase,  ///< text between quotes, its escapes resolved
+    kExact,   ///< =word, ="…": accents count, case does not
     kPrefix,  ///< text without the *
     kDate,    ///< [from_s, to_s)
-    kHas,     ///< text: "attachment" …
+    kHas,     ///< text: "attachment", "encrypted"
+    kId,      ///< text: a Message-ID without <>, a digest prefix, or either (fields id, hash, thread)
   };
   Kind kind = Kind::kAll;
-  std::string field;  ///< canonical English name ("from", "subject" …) or empty: everywhere
+  std::string field;  ///< of leaves: canonical English name ("from", "subject" …), or empty: everywhere
   std::string text;
-  int64_t from_s = 0, to_s = 0;  ///< kDate; INT64_MIN / INT64_MAX where open
-  uint32_t column = 0;           ///< 1-based, of its first character
+  int64_t from_s = 0, to_s = 0;  ///< kDate, seconds since 1970 UTC; INT64_MIN, INT64_MAX where open
+  std::string shown;             ///< kDate: its days, "2024-01-01..2024-12-31"
+  uint32_t column = 0;           ///< of its first character; the first of the query is 1
   std::vector<Node> children;
 };
 
+/// What was done with a query that its writer may not expect.
 struct Notice {
-  uint32_t column = 0;
+  uint32_t column = 0;  ///< 0: it is about the whole query
   std::string text;
 };
 
 struct Query {
   Node root;
-  std::string interpreted;  ///< fully bracketed, dates resolved
+  std::string interpreted;  ///< fully bracketed, dates resolved; read again, it is the same query. Empty: all mail
   std::vector<Notice> notices;
 };
 
 struct ParseContext {
-  UnixNs now = 0;
-  std::string timezone = "Europe/Paris";  ///< days begin at its midnight; "UTC" allowed
+  UnixNs now = 0;                         ///< "today" is the day of this instant
+  std::string timezone = "Europe/Paris";  ///< days begin at its midnight; "UTC" allowed. Unknown: UTC, with a notice
 };
 
-/// Errors: kInvalid; `what` holds the column, `hint` the advice.
+/// Errors: kInvalid; `what` begins with "column N: ", `hint` is the advice. Invalid UTF-8 separates words.
 Result<Query> parse(std::string_view text, const ParseContext& context);
 
-/// The operators, for help, manual and schema: one table (fields.cc).
+/// The operators that work, for help, manual and schema: one table (fields.cc). Those that the language reserves but this
+/// version cannot answer are not among them; a query that uses one is an error.
 struct FieldInfo {
   std::string_view name;
-  std::vector<std::string_view> aliases;
+  std::vector<std::string_view> aliases;  ///< French names first
   std::string_view meaning;
   std::string_view example;
 };
