@@ -203,7 +203,6 @@ Result<std::unique_ptr<JournalReader>> JournalReader::open(Fs& fs, const std::st
   ARCH_TRY(std::string_view bytes, reader->view(0, kHeaderSize));
   if (bytes.size() < kHeaderSize) {
     reader->empty_ = true;
-    reader->header_.number = number;
     return reader;
   }
   auto header = journal_format::decode_file_header(bytes);

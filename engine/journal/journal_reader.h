@@ -61,11 +61,11 @@ class JournalReader {
 
   /// The caller may say what list_journal() told it; otherwise next() asks for the lock when it has to know.
   void set_live(bool live) { closed_ = closed_ || !live; }
-  /// header() then holds what could be read of it, and the number that the file's name gives.
+  /// header() then holds what could be read of it, its archive id perhaps wrong, and the number that the name gives.
   bool header_damaged() const { return header_damaged_; }
   bool has_end() const { return has_end_; }  ///< the END record was met by next()
   const journal_format::FileHeader& header() const { return header_; }
-  uint64_t number() const { return header_.number; }
+  uint64_t number() const { return header_.number; }  ///< 0 when the file is shorter than a header
   Result<uint64_t> file_size() const { return file_->size(); }
   const std::string& path() const { return path_; }
 

@@ -586,6 +586,7 @@ TEST(JournalReader, ForeignNewerAndStillbornFilesAreToldApart) {
   for (size_t size : {size_t{0}, kHeaderSize - 1}) {
     auto empty = open_with(good.substr(0, size));
     ASSERT_TRUE(empty);
+    EXPECT_EQ((*empty)->number(), 0u);
     uint64_t offset = 0;
     EXPECT_FALSE(*(*empty)->next(&offset, nullptr, nullptr, nullptr));
   }
