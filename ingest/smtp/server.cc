@@ -152,6 +152,7 @@ struct Server::State {
 
   Result<void> run();
   void on_event(uint64_t what, uint32_t events);
+  void listen_to_new(bool wanted);
   void accept_from(const Listener& listener);
   void adopt(int descriptor, const Listener& listener, const sockaddr_storage& address);
   void on_connection(Connection& connection, uint32_t events);
@@ -235,8 +236,19 @@ void Server::State::on_event(uint64_t what, uint32_t events) {
 
 // ---- Connections ----------------------------------------------------------------------------------------------------
 
+// A listener that nobody takes connections from would ring without pause.
+void Server::State::listen_to_new(bool wanted) {
+  accepting = wanted;
+  for (size_t i = 0; i < listeners.size(); ++i) {
+    epoll_event event{};
+    event.events = wanted ? uint32_t{EPOLLIN} : 0;
+    event.data.u64 = kFirstListener + i;
+    ARCH_CHECK(epoll_ctl(epoll.get(), EPOLL_CTL_MOD, listeners[i].descriptor(), &event) == 0);
+  }
+}
+
 void Server::State::accept_from(const Listener& listener) {
-  for (int i = 0; i < kAcceptsPerTurn && accepting; ++i) {
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
     sockaddr_storage address{};
     socklen_t size = sizeof address;
     int descriptor =
@@ -245,7 +257,7 @@ void Server::State::accept_from(const Listener& listener) {
       adopt(descriptor, listener, address);
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       observer.notice("no further connections for a moment: the system is out of descriptors or memory");
-      accepting = false;  // until the next sweep; the listener would ring without pause
+      return listen_to_new(false);  // until the next sweep
     } else if (errno != EINTR && errno != ECONNABORTED) {
       return;  // none left, or one that died in the queue
     }
@@ -524,10 +536,7 @@ void Server::State::begin_drain() {
 }
 
 void Server::State::sweep() {
-  if (!accepting) {
-    accepting = true;
-    for (const Listener& listener : listeners) accept_from(listener);
-  }
+  if (!accepting) listen_to_new(true);
   for (uint64_t id : ids()) sweep_one(*connections.at(id));
 }
 

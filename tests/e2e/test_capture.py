@@ -238,6 +238,26 @@ class Capture(unittest.TestCase):
         client.close()
         self.assertEqual(daemon.stop(), 0)
 
+    def test_out_of_descriptors_means_waiting_not_failing(self):
+        daemon = self.start("--lmtp=inet:127.0.0.1:0", wrapper=("prlimit", "--nofile=40:40"))
+        clients = [socket.create_connection(("127.0.0.1", daemon.port()), 20) for _ in range(60)]
+        wait_until(lambda: "out of descriptors" in daemon.log_text(), 10, "the log says so")
+        with open("/proc/%d/stat" % daemon.process.pid) as file:
+            before = sum(map(int, file.read().split()[13:15]))
+        time.sleep(1)
+        with open("/proc/%d/stat" % daemon.process.pid) as file:
+            ticks = sum(map(int, file.read().split()[13:15])) - before
+        self.assertLess(ticks, os.sysconf("SC_CLK_TCK") // 20)  # it waits, it does not spin
+        for client in clients[:50]:
+            client.close()
+        late = Client(daemon.port(), hello=LHLO)
+        self.assertTrue(late.send(b"a@b", [b"c@d"], b"x\r\n").startswith(b"250"))
+        for client in clients[50:]:
+            self.assertTrue(client.recv(100).startswith(b"220"))
+            client.close()
+        late.close()
+        self.assertEqual(daemon.stop(), 0)
+
     def test_memory_is_bounded_beside_the_messages(self):
         daemon = self.start("--lmtp=inet:127.0.0.1:0")
         clients = [Client(daemon.port(), hello=LHLO) for _ in range(150)]
