@@ -4,8 +4,9 @@
 //           fills up to Options::shard_messages documents, is compacted to one file and sealed; new messages go to the
 //           newest. Document id within a shard = message number - shard's first number + 1. No positions, no termlists;
 //           the text lies in the catalog. late/ holds what became known of a message after it was indexed.
-// Terms     general terms unprefixed: words of subject, body, quoted text, file names, attachment text; whole addresses of
-//           people. Field terms by prefix (query/index/terms.h). Pairs for the commonest words. Value: date and mail key.
+// Terms     general terms unprefixed: words of subject, body, quoted text, file names, attachment text and names of people;
+//           whole addresses. Field terms by prefix (query/index/terms.h). Pairs of the commonest words with the one behind.
+//           Value: date and mail key.
 // Durable   One explicit commit per batch, then fsync of the shard's directory (Xapian never does that itself: a power
 //           cut lost or corrupted 31 + 12 of 40); every change is in a transaction, so that there are no implicit commits.
 //           The mark lies in the metadata of the newest shard.

@@ -12,8 +12,8 @@ namespace arch::index {
 
 constexpr int kSchema = 1;
 
-// Words. General: of subject, body, quoted text, file names, attachment text; of people whole addresses and domains
-// only: a bare word does not find every mail that somebody of this name was sent (ask the four fields for that).
+// Words. General: of subject, body, quoted text, file names, attachment text and the names of people; of their addresses
+// the whole and its domains only.
 constexpr std::string_view kGeneral = "";
 constexpr std::string_view kSubject = "S";
 constexpr std::string_view kFileName = "N";
