@@ -234,7 +234,7 @@ void Server::State::on_event(uint64_t what, uint32_t events) {
   if (found != connections.end()) on_connection(*found->second, events);  // an earlier event may have dropped it
 }
 
-// ---- Connections ----------------------------------------------------------------------------------------------------
+// ---- Connections ----
 
 // A listener that nobody takes connections from would ring without pause.
 void Server::State::listen_to_new(bool wanted) {
@@ -435,7 +435,7 @@ void Server::State::drop(uint64_t id) {
   connections.erase(found);
 }
 
-// ---- Messages -------------------------------------------------------------------------------------------------------
+// ---- Messages ----
 
 void Server::State::enter(Connection& connection, Finished finished) {
   finished.delivery.captured = clock.now();
@@ -522,7 +522,7 @@ void Server::State::settle(uint64_t id, const Result<RecordRef>& outcome) {
   advance(*connection);
 }
 
-// ---- Time -----------------------------------------------------------------------------------------------------------
+// ---- Time ----
 
 void Server::State::begin_drain() {
   if (draining) return;

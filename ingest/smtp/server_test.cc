@@ -32,7 +32,7 @@ namespace {
 using std::string;
 using namespace std::chrono_literals;
 
-// ---- The disk with a lever ------------------------------------------------------------------------------------------
+// ---- The disk with a lever ----
 
 struct Lever {
   std::atomic<int> failing_syncs{0};
@@ -110,7 +110,7 @@ class LeverFs : public Fs {
   }
 };
 
-// ---- A client -------------------------------------------------------------------------------------------------------
+// ---- A client ----
 
 // Blocking, with a deadline far above anything a test needs: a hang is a failure, not a stuck build.
 class Client {
@@ -204,7 +204,7 @@ class Client {
   string input_;
 };
 
-// ---- The server under test ------------------------------------------------------------------------------------------
+// ---- The server under test ----
 
 class Recorder : public Observer {
  public:
@@ -781,7 +781,7 @@ TEST_F(SmtpServer, ManyMessagesShareSyncs) {
   EXPECT_EQ(std::set<string>(found.begin(), found.end()).size(), 300u);
 }
 
-// ---- Addresses ------------------------------------------------------------------------------------------------------
+// ---- Addresses ----
 
 TEST(SmtpListener, AddressesAreReadAndWritten) {
   const std::pair<const char*, const char*> good[] = {

@@ -2,18 +2,15 @@
 // no clock, no thread. One Session serves one connection; SMTP differs from LMTP in its greeting and in giving one
 // reply for a message instead of one for each recipient.
 //
-// Promise      The end of a message is answered 250 only by complete() with a value: the caller calls it when the
-// record
-//              is durable. Until then the session waits and looks at no further input.
-// Content      Data ends only at CR LF "." CR LF. A dot directly behind CR LF (or at the start) is dropped once;
-// nothing
-//              else is changed or repaired. Bare CR, bare LF and NUL in content are kept and flagged. A message is
-//              everything up to and including the CR LF before the final dot.
-// Smuggling    A bare CR, bare LF or NUL in a command, or bytes sent behind DATA without waiting for 354, end the
-// session. Refusals     4xx for whatever the archive cannot do now (full, failed, too large): the sender keeps the
-// mail and shows
-//              it in its queue. 5xx only for misuse of the protocol, unless the operator asked for more (Options).
-// Hostility    Every line, address, envelope and message is bounded; so is the number of errors in a session.
+// Promise    The end of a message is answered 250 only by complete() with a value: the caller calls it when the
+//            record is durable. Until then the session waits and looks at no further input.
+// Content    Data ends only at CR LF "." CR LF. A dot directly behind CR LF (or at the start) is dropped once; nothing
+//            else is changed or repaired. Bare CR, bare LF and NUL in content are kept and flagged. A message is
+//            everything up to and including the CR LF before the final dot.
+// Smuggling  A bare CR, bare LF or NUL in a command, or bytes sent behind DATA without waiting for 354, end the session.
+// Refusals   4xx for whatever the archive cannot do now (full, failed, too large): the sender keeps the mail and shows
+//            it in its queue. 5xx only for misuse of the protocol, unless the operator asked for more (Options).
+// Hostility  Every line, address, envelope and message is bounded; so is the number of errors in a session.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,6 @@
-// Claim   The session gives the replies of RFC 2033 and 5321 in every state, takes content apart exactly
-// (dot-stuffing,
-//         end, flags), never sees two messages where the client sent one, never says 250 before complete(), and keeps
-//         its bounds on any input.
+// Claim   The session gives the replies of RFC 2033 and 5321 in every state, takes content apart exactly (dots, end,
+//         flags), never sees two messages where the client sent one, never says 250 before complete(), and keeps its
+//         bounds on any input.
 // Method  Dialogues with literal replies; every limit below, at and above. Content is compared with a second, simple
 //         reading of the whole stream (Oracle). The smuggling matrix: 8 endings that are none, 5 splits, with and
 //         without pipelining, with a NUL in three places. Random commands and bytes with fixed seeds (ARCH_SEED=n
@@ -73,8 +72,7 @@ Talk ready_for_data() {
   return talk;
 }
 
-// ---- 1. Dialogue
-// ----------------------------------------------------------------------------------------------------
+// ---- 1. Dialogue ----
 
 TEST(SmtpSession, GreetsByProtocol) {
   EXPECT_EQ(Talk(Protocol::kLmtp).greeting, "220 archive.example LMTP archd\r\n");
@@ -270,8 +268,7 @@ TEST(SmtpSession, UnknownRecipientsAreRefusedAndCostNoError) {
   EXPECT_EQ(talk.say("RCPT TO:<zoe@keep.example.org>\r\n").substr(0, 9), "550 5.1.1");
 }
 
-// ---- 2. Lines and limits
-// --------------------------------------------------------------------------------------------
+// ---- 2. Lines and limits ----
 
 TEST(SmtpSession, CommandLinesAreBounded) {
   for (int more = -1; more <= 1; ++more) {
@@ -409,8 +406,7 @@ TEST(SmtpSession, TheLimitCountsContentWithoutStuffedDots) {
   EXPECT_EQ(talk.stored[0].message, ".\r\n.\r\n");
 }
 
-// ---- 3. Replies at the end of a message
-// -----------------------------------------------------------------------------
+// ---- 3. Replies at the end of a message ----
 
 TEST(SmtpSession, LmtpGivesOneReplyForEachRecipientInOrder) {
   Talk talk;
@@ -563,8 +559,7 @@ TEST(SmtpSession, RepliesKeepToAsciiAndOneLine) {
   EXPECT_EQ(talk.stored[0].delivery.rcpt[1].address.size(), 1000u);
 }
 
-// ---- 4. The delivery
-// ------------------------------------------------------------------------------------------------
+// ---- 4. The delivery ----
 
 TEST(SmtpSession, TheDeliveryRecordsWhatWasSaid) {
   Talk talk;
@@ -627,8 +622,7 @@ TEST(SmtpSession, RsetForgetsForwardedAttributes) {
   EXPECT_EQ(talk.stored[0].delivery.queue_id, "");
 }
 
-// ---- 5. Content
-// -----------------------------------------------------------------------------------------------------
+// ---- 5. Content ----
 
 // A second reading of content, over the whole stream at once: where the message ends and what it is.
 struct Oracle {
@@ -742,8 +736,7 @@ TEST(SmtpSession, ContentSentBefore354EndsTheSession) {
   EXPECT_TRUE(talk.stored.empty());
 }
 
-// ---- 6. Smuggling
-// ---------------------------------------------------------------------------------------------------
+// ---- 6. Smuggling ----
 
 // What a smuggler hopes the archive takes for the end of a message, and the second message hidden behind it.
 TEST(SmtpSession, NoFalseEndingHidesASecondMessage) {
@@ -795,8 +788,7 @@ TEST(SmtpSession, NoFalseEndingHidesASecondMessage) {
   EXPECT_EQ(runs, 240u);
 }
 
-// ---- 7. Anything
-// ----------------------------------------------------------------------------------------------------
+// ---- 7. Anything ----
 
 TEST(SmtpSession, AnySplitOfADialogueGivesTheSameReplies) {
   const string before =
