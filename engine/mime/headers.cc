@@ -11,8 +11,9 @@ namespace arch::mime::internal {
 
 namespace {
 
-constexpr int kLookAheadLines =
-    8;  // lines that are no fields may stand among the fields, if known fields follow so soon
+// Lines that are no fields may stand among the fields, and more of them in front, if known fields follow so soon.
+constexpr int kLookAheadLines = 8;
+constexpr int kLookAheadLinesInFront = 32;
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
@@ -63,8 +64,8 @@ bool is_known_field(std::string_view name) {
                      [&](const char* prefix) { return low.rfind(prefix, 0) == 0; });
 }
 
-bool known_field_follows(std::string_view text) {
-  for (int lines = 0; lines < kLookAheadLines && !text.empty(); ++lines) {
+bool known_field_follows(std::string_view text, int within) {
+  for (int lines = 0; lines < within && !text.empty(); ++lines) {
     const size_t length = line_length(text);
     const std::string_view line = without_line_end(text.substr(0, length));
     if (line.empty()) return false;
@@ -211,7 +212,8 @@ HeaderBlock scan_headers(std::string_view message, uint64_t begin, bool top,
     } else {
       // No field: passed over if known fields go on behind it, else the body has begun without an empty line.
       in_field = dropping = false;
-      if (!known_field_follows(message.substr(at + length))) break;
+      const int within = block.fields.empty() && top ? kLookAheadLinesInFront : kLookAheadLines;
+      if (!known_field_follows(message.substr(at + length), within)) break;
     }
     if (in_field) field_bytes += length;
     at += length;

@@ -148,8 +148,11 @@ class Walker {
     return at;
   }
 
+  // When fields are all a part has, the line end behind them may belong to the boundary: the part is empty and ends there,
+  // so that it lies inside the part around it.
   void close_part(size_t index, uint64_t end) {
     Part& part = out_->parts[index];
+    part.body_begin = std::max(part.header_begin, std::min(part.body_begin, end));
     part.body_end = std::max(part.body_begin, end);
   }
 

@@ -202,6 +202,7 @@ class Extraction {
   }
 
   void append_body(std::string_view text) {
+    if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return;
     text = charge(text);
     if (text.empty()) return;
     if (!body_.empty() && body_.back() != '\n') body_ += '\n';

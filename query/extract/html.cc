@@ -259,8 +259,9 @@ class Tokeniser {
     if (name_begin >= html_.size() || !is_letter(html_[name_begin])) return false;
     size_t name_end = name_begin;
     std::string name;
+    // A "<" ends it too: a row of unfinished tags would be quadratic.
     while (name_end < html_.size() && !is_space(html_[name_end]) && html_[name_end] != '>' &&
-           html_[name_end] != '/') {
+           html_[name_end] != '/' && html_[name_end] != '<') {
       if (name.size() < kTagNameBytes) name.push_back(lower(html_[name_end]));
       ++name_end;
     }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Write tests/data/mail: small mails of our own, one trigger each, and their MANIFEST.tsv.
+"""Write tests/data/mail: small mails of our own, one trigger each, and MANIFEST.tsv beside it (the folder holds mail only,
+so that it can be imported as it is).
 
 Usage: make_mail.py            write them
        make_mail.py --check    compare them with what would be written; exit status 1 and a line for each that differs
@@ -652,14 +653,16 @@ def mailboxes():
 def main():
     if sys.argv[1:] not in ([], ["--check"]):
         sys.exit(__doc__.split("\n\n")[1])
-    directory = os.path.join(os.path.dirname(os.path.abspath(__file__)), "mail")
+    here = os.path.dirname(os.path.abspath(__file__))
+    directory = os.path.join(here, "mail")
     for make in (business, headers, dates, structure, content, html, attachments, mailboxes):
         make()
     manifest = "file\ttrigger\tsubject\tfrom\tattachments\tfound\tabsent\n"
     for row in ROWS:
         assert not any("\t" in cell or "\n" in cell for cell in row), row
         manifest += "\t".join(row) + "\n"
-    FILES["MANIFEST.tsv"] = manifest.encode()
+    mails = len(FILES)
+    FILES["../MANIFEST.tsv"] = manifest.encode()
     if sys.argv[1:] == ["--check"]:
         wrong = ["%s: nothing writes it" % name for name in sorted(set(os.listdir(directory)) - set(FILES))]
         for name, data in sorted(FILES.items()):
@@ -668,13 +671,13 @@ def main():
                 wrong.append("%s: missing; run make_mail.py" % name)
             elif open(path, "rb").read() != data:
                 wrong.append("%s: differs from what make_mail.py writes" % name)
-        print("\n".join(wrong) or "%d files, all as written" % len(FILES))
+        print("\n".join(wrong) or "%d mails, all as written" % mails)
         sys.exit(1 if wrong else 0)
     os.makedirs(directory, exist_ok=True)
     for name, data in FILES.items():
         with open(os.path.join(directory, name), "wb") as out:
             out.write(data)
-    print("%d files, %d bytes" % (len(FILES), sum(len(data) for data in FILES.values())))
+    print("%d mails, %d bytes" % (mails, sum(len(data) for data in FILES.values())))
 
 
 if __name__ == "__main__":
