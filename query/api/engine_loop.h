@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "engine/archive.h"
@@ -16,24 +17,63 @@ namespace arch::api {
 struct EngineOptions {
   uint64_t pack_bytes = 256ull << 20;  ///< pack once closed journal files hold this much
   UnixNs pack_age = kNsPerDay;         ///< or the oldest of them is this old
+  UnixNs look_again = kNsPerSecond;    ///< the journal is looked at this often even without news; also bounds stop()
   index::Options index;
 };
 
 struct EngineProgress {
-  uint64_t applied = 0;   ///< last sequence in the catalog
-  uint64_t indexed = 0;   ///< last sequence in the index
-  uint64_t packed_bytes = 0;
-  std::string doing;      ///< "apply", "index", "pack"
+  uint64_t applied = 0;       ///< last sequence in the catalog
+  uint64_t indexed = 0;       ///< last sequence in the index
+  uint64_t packed_bytes = 0;  ///< message bytes packed by this loop
+  std::string doing;          ///< "apply", "index", "pack"
+};
+
+using StopFunction = std::function<bool()>;
+using ProgressFunction = std::function<void(const EngineProgress&)>;
+/// One line per event worth keeping, with a level ("info", "warn", "error"). Called from several threads, one at a time.
+using LogFunction = std::function<void(const std::string& level, const std::string& line)>;
+
+/// The loop as an object, for a program that goes on with other work beside it (an import that reads). `archive` was opened
+/// kEngine and outlives it. Failures are logged when they begin and when they end, and retried with growing pauses (1 s to
+/// 1 min). Members: one thread.
+class EngineLoop {
+ public:
+  EngineLoop(Archive& archive, const EngineOptions& options, LogFunction log);
+  ~EngineLoop();  ///< stop()
+  EngineLoop(const EngineLoop&) = delete;
+  EngineLoop& operator=(const EngineLoop&) = delete;
+
+  /// Starts the three threads. Serves pack requests (pack_request_path) from then on.
+  void start();
+  EngineProgress progress() const;
+
+  enum class Pack : uint8_t {
+    kWhenDue,  ///< by EngineOptions
+    kAll,      ///< every closed journal file, before drain() returns
+  };
+  /// Waits until everything that journal and segments held when it was called is applied and indexed (and packed). Errors:
+  /// the one that keeps apply, pack or index (in this order) from it; kTryAgain when `stop` said so.
+  Result<void> drain(Pack pack, const StopFunction& stop, const ProgressFunction& progress);
+
+  /// Lets each thread end its step, closes the index. Idempotent.
+  void stop();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 /// Runs until everything that journal and segments hold is applied and indexed, and (with `pack_all`) every closed journal
 /// file is packed. For commands.
-Result<void> catch_up(Archive& archive, const EngineOptions& options, bool pack_all, const std::function<bool()>& stop,
-                      const std::function<void(const EngineProgress&)>& progress);
+Result<void> catch_up(Archive& archive, const EngineOptions& options, bool pack_all, const StopFunction& stop,
+                      const ProgressFunction& progress);
 
-/// Runs until `stop`. Serves pack requests (`archctl pack` beside a daemon: tmp/pack.request, removed when done).
-/// `log` gets one line per event worth keeping, with a level ("info", "warn", "error").
-Result<void> run_engine(Archive& archive, const EngineOptions& options, const std::function<bool()>& stop,
-                        const std::function<void(const std::string& level, const std::string& line)>& log);
+/// Runs until `stop`. Errors: none so far that would not be retried; the result is there for what may come.
+Result<void> run_engine(Archive& archive, const EngineOptions& options, const StopFunction& stop,
+                        const LogFunction& log);
+
+/// ARCHIVE/tmp/pack.request: `archctl pack` beside a daemon leaves it; the engine asks every writer to close, packs
+/// everything and removes it.
+std::string pack_request_path(const std::string& archive_directory);
 
 }  // namespace arch::api

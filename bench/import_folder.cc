@@ -1,0 +1,124 @@
+// How fast a folder of mail goes into a fresh archive, everything included: durable in the journal, catalog, text, index,
+// packed. Prints one JSON object.
+//   bench-import-folder DIR [ARCHIVE]     ARCHIVE: kept afterwards (default: a temporary directory, removed)
+// Times are wall time of the whole and of its first part (reading until the last fdatasync); "per_received" are bytes on
+// disk over bytes of mail read.
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <thread>
+
+#include "engine/archive.h"
+#include "ingest/import/source.h"
+#include "query/api/engine_loop.h"
+
+namespace arch {
+namespace {
+
+struct Counter : import::Visitor {
+  explicit Counter(Archive& archive_in) : archive(archive_in) {}
+  Result<void> message(import::Item item) override {
+    ++messages;
+    bytes += item.message.size();
+    Delivery delivery;
+    delivery.digest = Sha256::of(as_bytes(item.message));
+    delivery.channel = Channel::kImport;
+    delivery.captured = Clock::system().now();
+    delivery.origin = std::move(item.origin);
+    delivery.separator = std::move(item.separator);
+    staged += item.message.size();
+    ARCH_TRY_VOID(archive.append_staged(std::move(delivery), std::move(item.message)));
+    if (staged < (16u << 20)) return {};
+    staged = 0;
+    return archive.flush();
+  }
+  void refused(const import::Refused&) override { ++refusals; }
+  void progress(uint64_t) override {}
+  Archive& archive;
+  uint64_t messages = 0, bytes = 0, refusals = 0, staged = 0;
+};
+
+double seconds_since(UnixNs began) { return static_cast<double>(Clock::system().now() - began) / 1e9; }
+
+Result<void> run(const std::string& folder, const std::string& directory) {
+  const UnixNs began = Clock::system().now();
+  ARCH_TRY_VOID(Archive::init(Fs::real(), directory, began));
+  ARCH_TRY(auto archive, Archive::open(Fs::real(), Clock::system(), directory, Archive::Mode::kEngine));
+  api::EngineOptions options;
+  options.look_again = kNsPerSecond / 10;
+  api::EngineLoop loop(*archive, options, [](const std::string& level, const std::string& line) {
+    if (level != "info") std::fprintf(stderr, "%s: %s\n", level.c_str(), line.c_str());
+  });
+  loop.start();
+  Counter counter(*archive);
+  ARCH_TRY_VOID(import::walk({folder}, {}, counter));
+  ARCH_TRY_VOID(archive->flush());
+  double durable = seconds_since(began);
+  ARCH_TRY_VOID(archive->close_journal());
+  ARCH_TRY_VOID(loop.drain(api::EngineLoop::Pack::kAll, {}, {}));
+  loop.stop();
+  double whole = seconds_since(began);
+  // Closed and opened again: what RocksDB and Xapian leave behind at rest.
+  archive.reset();
+  ARCH_TRY(archive, Archive::open(Fs::real(), Clock::system(), directory, Archive::Mode::kReader));
+  ARCH_TRY(ArchiveUsage usage, archive->usage());
+
+  rusage resources{};
+  ::getrusage(RUSAGE_SELF, &resources);
+  utsname machine{};
+  ::uname(&machine);
+  auto per = [&](uint64_t bytes) {
+    return static_cast<double>(bytes) / static_cast<double>(counter.bytes == 0 ? 1 : counter.bytes);
+  };
+  auto mb = [&](double seconds) { return static_cast<double>(counter.bytes) / 1e6 / seconds; };
+  auto number = [](uint64_t value) { return static_cast<unsigned long long>(value); };
+  std::printf(
+      "{\"bench\":\"import-folder/1\",\"machine\":{\"kernel\":\"%s\",\"cpus\":%u},\"messages\":%llu,\"refused\":%llu,"
+      "\"distinct\":%llu,\"received_bytes\":%llu,\"seconds_durable\":%.3f,\"seconds\":%.3f,\"messages_per_s\":%.1f,"
+      "\"mb_per_s\":%.2f,\"cpu_seconds\":%.2f,\"peak_rss_bytes\":%llu,\"bytes\":{\"journal\":%llu,\"segments\":%llu,"
+      "\"catalog\":%llu,\"index\":%llu,\"total\":%llu},\"per_received\":{\"journal\":%.4f,\"segments\":%.4f,"
+      "\"catalog\":%.4f,"
+      "\"index\":%.4f,\"total\":%.4f}}\n",
+      machine.release, std::thread::hardware_concurrency(), number(counter.messages), number(counter.refusals),
+      number(usage.messages), number(counter.bytes), durable, whole, static_cast<double>(counter.messages) / whole,
+      mb(whole),
+      static_cast<double>(resources.ru_utime.tv_sec + resources.ru_stime.tv_sec) +
+          static_cast<double>(resources.ru_utime.tv_usec + resources.ru_stime.tv_usec) / 1e6,
+      number(static_cast<uint64_t>(resources.ru_maxrss) * 1024), number(usage.journal), number(usage.segments),
+      number(usage.catalog), number(usage.index), number(usage.total()), per(usage.journal), per(usage.segments),
+      per(usage.catalog), per(usage.index), per(usage.total()));
+  return {};
+}
+
+}  // namespace
+}  // namespace arch
+
+int main(int argc, char** argv) {
+  if (argc < 2 || argc > 3) {
+    std::fprintf(stderr, "usage: bench-import-folder DIR [ARCHIVE]\n");
+    return 64;
+  }
+  std::string directory;
+  if (argc == 3) {
+    directory = argv[2];
+  } else {
+    std::string pattern = (std::filesystem::temp_directory_path() / "bench-import.XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) {
+      std::perror("bench-import-folder");
+      return 73;
+    }
+    directory = pattern + "/archive";
+  }
+  auto result = arch::run(argv[1], directory);
+  if (argc == 2) std::filesystem::remove_all(std::filesystem::path(directory).parent_path());
+  if (!result) {
+    std::fprintf(stderr, "bench-import-folder: %s\n", arch::describe(result.error()).c_str());
+    return 74;
+  }
+  return 0;
+}

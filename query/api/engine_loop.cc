@@ -1,0 +1,413 @@
+#include "query/api/engine_loop.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include "engine/io/fs.h"
+#include "engine/journal/archive_file.h"
+
+namespace arch::api {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr UnixNs kNewsTimeout = kNsPerSecond;  // how long apply waits for the journal before it looks by itself
+constexpr milliseconds kIdleTick{1000};        // index and pack look again at least this often
+constexpr milliseconds kDrainTick{100};
+constexpr milliseconds kFirstPause{1000}, kLongestPause{60'000};
+constexpr UnixNs kCloseWait = 10 * kNsPerSecond;  // how long a pack request waits for writers to close their files
+
+/// Remembers a failure that lasts, so that the log says when it began and when it ended, not every attempt.
+class Trouble {
+ public:
+  /// True when this error is news.
+  bool begins(const Error& error) {
+    std::string text = describe(error);
+    pause_ = text == text_ ? std::min(pause_ * 2, kLongestPause) : kFirstPause;
+    bool news = text != text_;
+    text_ = std::move(text);
+    return news;
+  }
+  bool ends() {
+    bool was = !text_.empty();
+    text_.clear();
+    pause_ = kFirstPause;
+    return was;
+  }
+  milliseconds pause() const { return pause_; }
+
+ private:
+  std::string text_;
+  milliseconds pause_ = kFirstPause;
+};
+
+std::string mib(uint64_t bytes) {
+  uint64_t tenths = bytes * 10 / (1u << 20);
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " MiB";
+}
+
+}  // namespace
+
+std::string pack_request_path(const std::string& archive_directory) {
+  return tmp_directory(archive_directory) + "/pack.request";
+}
+
+struct EngineLoop::State {
+  State(Archive& archive_in, EngineOptions options_in, LogFunction log_in)
+      : archive(archive_in), options(std::move(options_in)), log_function(std::move(log_in)) {}
+
+  Archive& archive;
+  const EngineOptions options;
+  const LogFunction log_function;
+  std::mutex log_mutex;
+
+  mutable std::mutex mutex;  // guards everything below
+  std::condition_variable changed;
+  bool stopping = false;
+
+  // apply
+  uint64_t pass_begun = 0,
+           pass_ended = 0;  // a pass that began after a moment has seen all that was there at that moment
+  uint64_t applied = 0;
+  std::optional<Error> apply_error;  // of the last pass
+  bool hurry = false;                // do not wait for news before the next pass
+
+  // index
+  uint64_t indexed = 0;
+  uint64_t index_failures = 0;
+  std::optional<Error> index_error;
+
+  // pack
+  uint64_t pack_wanted = 0, pack_done = 0;  // numbers of "pack everything" requests
+  std::optional<Error> pack_error;
+  uint64_t packed_bytes = 0;
+  std::string doing;
+
+  std::thread apply_thread, index_thread, pack_thread;
+
+  void log(const std::string& level, const std::string& line) {
+    std::lock_guard lock(log_mutex);
+    if (log_function) log_function(level, line);
+  }
+  bool is_stopping() const {
+    std::lock_guard lock(mutex);
+    return stopping;
+  }
+  StopFunction stop_function() {
+    return [this] { return is_stopping(); };
+  }
+  /// Sleeps, but not through a stop; true when it is time to stop.
+  bool pause(milliseconds time) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, time, [this] { return stopping; });
+  }
+
+  // ── apply ──
+  void run_apply() {
+    Trouble trouble;
+    std::set<std::string> alarms_told;
+    for (;;) {
+      {
+        std::lock_guard lock(mutex);
+        if (stopping) return;
+        ++pass_begun;
+        hurry = false;
+        doing = "apply";
+      }
+      bool ok = apply_once(&trouble, &alarms_told);
+      bool wait_for_more;
+      {
+        std::lock_guard lock(mutex);
+        pass_ended = pass_begun;
+        wait_for_more = !hurry;
+        if (doing == "apply") doing.clear();
+      }
+      changed.notify_all();
+      if (!ok) {
+        if (pause(trouble.pause())) return;
+      } else if (wait_for_more) {
+        auto news = archive.wait_for_news(options.look_again);
+        if (!news) {
+          if (trouble.begins(news.error())) log("error", "watching the journal: " + describe(news.error()));
+          if (pause(trouble.pause())) return;
+        }
+      }
+    }
+  }
+
+  bool apply_once(Trouble* trouble, std::set<std::string>* alarms_told) {
+    uint64_t base;
+    {
+      std::lock_guard lock(mutex);
+      base = applied;
+    }
+    auto result = archive.apply(stop_function(), [&](const ApplyStats& stats) {
+      {
+        std::lock_guard lock(mutex);
+        applied = std::max(applied, base + stats.deliveries);
+      }
+      changed.notify_all();
+    });
+    auto status = archive.status();
+    std::optional<Error> error;
+    if (!result) {
+      error = result.error();
+    } else if (!status) {
+      error = status.error();
+    }
+    {
+      std::lock_guard lock(mutex);
+      apply_error = error;
+      if (status) applied = status->last_sequence;
+    }
+    if (status) {
+      for (const std::string& alarm : status->alarms)
+        if (alarms_told->insert(alarm).second) log("error", alarm);
+    }
+    if (error) {
+      if (trouble->begins(*error)) log("error", "reading the journal into the catalog: " + describe(*error));
+      return false;
+    }
+    if (trouble->ends()) log("info", "reading the journal into the catalog works again");
+    return true;
+  }
+
+  // ── index ──
+  void run_index() {
+    Trouble trouble;
+    std::unique_ptr<index::IndexWriter> writer;
+    for (;;) {
+      uint64_t seen;
+      {
+        std::lock_guard lock(mutex);
+        seen = applied;
+      }
+      auto result = index_once(&writer);
+      if (!result) {
+        writer.reset();
+        {
+          std::lock_guard lock(mutex);
+          index_error = result.error();
+          ++index_failures;
+        }
+        changed.notify_all();
+        if (trouble.begins(result.error()))
+          log("error", "indexing (mail is stored all the same): " + describe(result.error()));
+        if (pause(trouble.pause())) break;
+        continue;
+      }
+      if (trouble.ends()) log("info", "indexing works again");
+      std::unique_lock lock(mutex);
+      index_error.reset();
+      changed.notify_all();
+      changed.wait_for(lock, kIdleTick, [&] { return stopping || applied > seen; });
+      if (stopping) break;
+    }
+    if (writer) {
+      auto closed = writer->close();
+      if (!closed) log("warn", "closing the index: " + describe(closed.error()));
+    }
+  }
+
+  Result<void> index_once(std::unique_ptr<index::IndexWriter>* writer) {
+    if (!*writer) {
+      ARCH_TRY(*writer, index::IndexWriter::open(archive, options.index));
+      note_indexed((*writer)->mark());
+    }
+    ARCH_TRY_VOID((*writer)->follow(stop_function(), [this](uint64_t mark) { note_indexed(mark); }));
+    note_indexed((*writer)->mark());
+    return {};
+  }
+  void note_indexed(uint64_t mark) {
+    {
+      std::lock_guard lock(mutex);
+      indexed = mark;
+    }
+    changed.notify_all();
+  }
+
+  // ── pack ──
+  void run_pack() {
+    Trouble trouble;
+    const std::string request = pack_request_path(archive.directory());
+    for (;;) {
+      uint64_t wanted, done;
+      {
+        std::lock_guard lock(mutex);
+        if (stopping) return;
+        wanted = pack_wanted;
+        done = pack_done;
+      }
+      auto requested = Fs::real().exists(request);
+      bool serve_request = requested && *requested;
+      Result<void> result;
+      if (serve_request) {
+        result = serve(request);
+      } else if (wanted > done) {
+        result = pack(0, 0);
+      } else {
+        result = pack(options.pack_bytes, options.pack_age);
+      }
+      {
+        std::lock_guard lock(mutex);
+        if (wanted > done) {
+          pack_error.reset();
+          if (!result) pack_error = result.error();
+          pack_done = wanted;
+        }
+      }
+      changed.notify_all();
+      if (!result) {
+        if (trouble.begins(result.error())) log("error", "packing: " + describe(result.error()));
+        if (pause_unless_wanted(trouble.pause())) return;
+      } else {
+        if (trouble.ends()) log("info", "packing works again");
+        if (pause_unless_wanted(kIdleTick)) return;
+      }
+    }
+  }
+
+  bool pause_unless_wanted(milliseconds time) {
+    std::unique_lock lock(mutex);
+    changed.wait_for(lock, time, [this] { return stopping || pack_wanted > pack_done; });
+    return stopping;
+  }
+
+  Result<void> pack(uint64_t at_least_bytes, UnixNs max_age) {
+    {
+      std::lock_guard lock(mutex);
+      if (at_least_bytes == 0) doing = "pack";
+    }
+    auto stats = archive.pack(at_least_bytes, max_age, stop_function());
+    {
+      std::lock_guard lock(mutex);
+      if (doing == "pack") doing.clear();
+      if (stats) packed_bytes += stats->raw_bytes;
+    }
+    if (!stats) return tl::unexpected<Error>(std::move(stats).error());
+    if (stats->segments > 0)
+      log("info", "packed " + std::to_string(stats->messages) + " messages: " + mib(stats->raw_bytes) +
+                      " of mail in " + mib(stats->segment_bytes) + ", segments " + std::to_string(stats->segments) +
+                      ", journal files released " + std::to_string(stats->journal_files_released));
+    return {};
+  }
+
+  /// `archctl pack` beside this engine.
+  Result<void> serve(const std::string& request) {
+    ARCH_TRY_VOID(archive.request_close_all(kCloseWait));
+    wait_for_pass();
+    if (is_stopping()) return {};
+    ARCH_TRY_VOID(pack(0, 0));
+    if (is_stopping()) return {};
+    return Fs::real().remove(request);
+  }
+
+  /// Waits until a pass of apply that begins from now on has ended.
+  void wait_for_pass() {
+    std::unique_lock lock(mutex);
+    uint64_t wanted = pass_begun + 1;
+    hurry = true;
+    changed.wait(lock, [&] { return stopping || pass_ended >= wanted; });
+  }
+};
+
+EngineLoop::EngineLoop(Archive& archive, const EngineOptions& options, LogFunction log)
+    : state_(std::make_unique<State>(archive, options, std::move(log))) {}
+
+EngineLoop::~EngineLoop() { stop(); }
+
+void EngineLoop::start() {
+  State* state = state_.get();
+  if (auto status = state->archive.status()) state->applied = status->last_sequence;
+  state->apply_thread = std::thread([state] { state->run_apply(); });
+  state->index_thread = std::thread([state] { state->run_index(); });
+  state->pack_thread = std::thread([state] { state->run_pack(); });
+}
+
+EngineProgress EngineLoop::progress() const {
+  std::lock_guard lock(state_->mutex);
+  return EngineProgress{state_->applied, state_->indexed, state_->packed_bytes, state_->doing};
+}
+
+Result<void> EngineLoop::drain(Pack pack, const StopFunction& stop, const ProgressFunction& progress) {
+  State& s = *state_;
+  auto tick = [&]() -> Result<void> {
+    if (progress) progress(this->progress());
+    if (stop && stop())
+      return fail(Code::kTryAgain, "stopped before everything was applied and indexed", "run it again to go on");
+    return {};
+  };
+  /// Waits for a condition (under the mutex) with the caller's progress and stop served meanwhile.
+  auto wait_until = [&](auto condition) -> Result<void> {
+    for (;;) {
+      {
+        std::unique_lock lock(s.mutex);
+        if (s.changed.wait_for(lock, kDrainTick, condition)) return {};
+      }
+      ARCH_TRY_VOID(tick());
+    }
+  };
+
+  uint64_t pass, failures;
+  {
+    std::lock_guard lock(s.mutex);
+    pass = s.pass_begun + 1;
+    failures = s.index_failures;
+    s.hurry = true;
+  }
+  ARCH_TRY_VOID(wait_until([&] { return s.pass_ended >= pass; }));
+  uint64_t target, request = 0;
+  {
+    std::lock_guard lock(s.mutex);
+    if (s.apply_error) return tl::unexpected<Error>(*s.apply_error);
+    target = s.applied;
+    if (pack == Pack::kAll) request = ++s.pack_wanted;
+  }
+  s.changed.notify_all();
+  if (pack == Pack::kAll) {
+    ARCH_TRY_VOID(wait_until([&] { return s.pack_done >= request; }));
+    std::lock_guard lock(s.mutex);
+    if (s.pack_error) return tl::unexpected<Error>(*s.pack_error);
+  }
+  // One failure may be an old one that a new attempt mends; two since the call are an answer.
+  ARCH_TRY_VOID(wait_until([&] { return s.indexed >= target || s.index_failures > failures + 1; }));
+  std::lock_guard lock(s.mutex);
+  if (s.indexed < target && s.index_error) return tl::unexpected<Error>(*s.index_error);
+  return {};
+}
+
+void EngineLoop::stop() {
+  {
+    std::lock_guard lock(state_->mutex);
+    state_->stopping = true;
+  }
+  state_->changed.notify_all();
+  for (std::thread* thread : {&state_->apply_thread, &state_->index_thread, &state_->pack_thread})
+    if (thread->joinable()) thread->join();
+}
+
+Result<void> catch_up(Archive& archive, const EngineOptions& options, bool pack_all, const StopFunction& stop,
+                      const ProgressFunction& progress) {
+  EngineLoop loop(archive, options, {});
+  loop.start();
+  auto result = loop.drain(pack_all ? EngineLoop::Pack::kAll : EngineLoop::Pack::kWhenDue, stop, progress);
+  loop.stop();
+  return result;
+}
+
+Result<void> run_engine(Archive& archive, const EngineOptions& options, const StopFunction& stop,
+                        const LogFunction& log) {
+  EngineLoop loop(archive, options, log);
+  loop.start();
+  while (!stop()) std::this_thread::sleep_for(kDrainTick);
+  loop.stop();
+  return {};
+}
+
+}  // namespace arch::api

@@ -1,0 +1,25 @@
+#include "tools/archctl/access.h"
+
+#include "tools/common/stop.h"
+
+namespace arch::ctl {
+
+Result<std::unique_ptr<Archive>> open_reader(const Invocation& invocation) {
+  return Archive::open(Fs::real(), Clock::system(), invocation.archive, Archive::Mode::kReader);
+}
+Result<std::unique_ptr<Archive>> open_engine(const Invocation& invocation) {
+  return Archive::open(Fs::real(), Clock::system(), invocation.archive, Archive::Mode::kEngine);
+}
+
+api::EngineOptions engine_options(const config::Config& config) {
+  api::EngineOptions options;
+  options.pack_bytes = config.pack_bytes;
+  options.pack_age = config.pack_age;
+  options.index.shard_messages = config.index_shard_messages;
+  options.look_again = kNsPerSecond / 10;
+  return options;
+}
+
+bool stop_requested() { return tool::stop_requested(); }
+
+}  // namespace arch::ctl

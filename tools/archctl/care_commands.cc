@@ -1,0 +1,242 @@
+// archctl init, pack, verify, rebuild, config, version, generate.
+#include <sys/stat.h>
+#include <sysexits.h>
+
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "engine/format/segment.h"
+#include "engine/verify/verify.h"
+#include "query/index/terms.h"
+#include "tools/archctl/access.h"
+#include "tools/common/stop.h"
+#include "tools/common/terminal.h"
+#include "tools/common/text.h"
+
+namespace arch::ctl {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string to_text(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"; }
+void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+int complain_or_stopped(const Error& error) {
+  int status = complain(error);
+  return tool::stop_signal() != 0 ? 128 + tool::stop_signal() : status;
+}
+
+api::ProgressFunction show_progress(const Invocation& invocation, tool::ProgressLine& line) {
+  if (invocation.has("quiet")) return {};
+  return [&line](const api::EngineProgress& progress) {
+    if (progress.doing == "pack") {
+      line.update("packing", progress.packed_bytes, 0, true);
+    } else if (progress.indexed < progress.applied) {
+      line.update("indexing", progress.indexed, progress.applied, false);
+    } else {
+      line.update("reading", progress.applied, 0, false);
+    }
+  };
+}
+
+/// Asks the engine that runs elsewhere to pack, and waits until it has taken the request away.
+Result<void> request_pack(const Invocation& invocation, tool::ProgressLine& line) {
+  const std::string request = api::pack_request_path(invocation.archive);
+  Fs& fs = Fs::real();
+  auto created = fs.create(request);
+  if (!created && created.error().code != Code::kExists) return tl::unexpected<Error>(std::move(created).error());
+  uint64_t waited = 0;
+  for (;;) {
+    ARCH_TRY(bool there, fs.exists(request));
+    if (!there) return {};
+    if (tool::stop_requested()) return fail(Code::kTryAgain, "stopped", "the running archd packs all the same");
+    // The engine that was to do it may have ended: then the archive can be opened here.
+    if (++waited % 50 == 0) {
+      auto archive = open_engine(invocation);
+      if (archive) {
+        ARCH_TRY_VOID(fs.remove(request));
+        return fail(Code::kTryAgain, "the running archd ended before it had packed", "run archctl pack again");
+      }
+      if (archive.error().code != Code::kTryAgain) return tl::unexpected<Error>(std::move(archive).error());
+    }
+    if (!invocation.has("quiet")) line.update("archd is packing, seconds", waited / 10, 0, false);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+}
+
+}  // namespace
+
+int run_init(const Invocation& invocation) {
+  const std::string& directory = invocation.arguments[0];
+  auto result = Archive::init(Fs::real(), directory, Clock::system().now());
+  if (!result) {
+    int status = complain(result.error());
+    return result.error().code == Code::kNotFound || result.error().code == Code::kDenied ? EX_CANTCREAT : status;
+  }
+  std::printf("new archive in %s\n", directory.c_str());
+  return 0;
+}
+
+int run_pack(const Invocation& invocation) {
+  tool::ProgressLine line;
+  auto archive = open_engine(invocation);
+  if (!archive && archive.error().code == Code::kTryAgain) {
+    auto done = request_pack(invocation, line);
+    line.clear();
+    if (!done) return complain_or_stopped(done.error());
+    archive = open_reader(invocation);
+  } else if (archive) {
+    auto closed = (*archive)->request_close_all(10 * kNsPerSecond);
+    if (!closed) return complain(closed.error());
+    auto done = api::catch_up(**archive, engine_options(invocation.config), true, tool::stop_requested,
+                              show_progress(invocation, line));
+    line.clear();
+    if (!done) return complain_or_stopped(done.error());
+  }
+  if (!archive) return complain(archive.error());
+  auto usage = (*archive)->usage();
+  if (!usage) return complain(usage.error());
+  if (invocation.has("json")) {
+    print(to_text({{"schema", "pack/1"},
+                   {"segments", usage->segment_count},
+                   {"segment_bytes", usage->segments},
+                   {"journal_files", usage->journal_count},
+                   {"journal_bytes", usage->journal},
+                   {"messages", usage->messages},
+                   {"message_bytes", usage->message_bytes}}));
+  } else if (!invocation.has("quiet")) {
+    std::printf("%s messages, %s, lie in %s segments of %s; journal %s\n", tool::count_text(usage->messages).c_str(),
+                tool::size_text(usage->message_bytes).c_str(), tool::count_text(usage->segment_count).c_str(),
+                tool::size_text(usage->segments).c_str(), tool::size_text(usage->journal).c_str());
+  }
+  return 0;
+}
+
+int run_verify(const Invocation& invocation) {
+  VerifyOptions options;
+  options.data = invocation.has("data");
+  for (const std::string& word : invocation.arguments) {
+    uint32_t number = segment_file_number(word);
+    if (number == 0 && !word.empty() && word.size() < 9 && word.find_first_not_of("0123456789") == std::string::npos)
+      number = static_cast<uint32_t>(std::stoul(word));
+    if (number == 0) return usage_error("\"" + word + "\" is no segment's number", "verify");
+    options.segments.push_back(number);
+  }
+  tool::ProgressLine line;
+  auto report = verify_archive(Fs::real(), invocation.archive, options, [&](const VerifyProgress& progress) {
+    if (!invocation.has("quiet")) line.update("verifying", progress.bytes_done, progress.bytes_total, true);
+  });
+  line.clear();
+  if (!report) return complain(report.error());
+  auto tell = [&](const char* kind, const VerifyFault& fault) {
+    if (invocation.has("json")) {
+      Json out = {{"schema", "verify-fault/1"}, {"kind", kind}, {"file", fault.file}, {"offset", fault.offset}};
+      if (fault.digest != Digest{}) out["id"] = fault.digest.hex();
+      out["what"] = fault.what;
+      print(to_text(out));
+    } else {
+      std::printf("%s%s %llu %s %s\n", std::string(kind) == "note" ? "note: " : "",
+                  tool::printable(fault.file).c_str(), static_cast<unsigned long long>(fault.offset),
+                  fault.digest == Digest{} ? "-" : fault.digest.hex().c_str(), tool::printable(fault.what).c_str());
+    }
+  };
+  for (const VerifyFault& fault : report->faults) tell("fault", fault);
+  if (!invocation.has("quiet"))
+    for (const VerifyFault& note : report->notes) tell("note", note);
+  if (invocation.has("json")) {
+    print(to_text({{"schema", "verify/1"},
+                   {"good", report->faults.empty()},
+                   {"faults", report->faults.size()},
+                   {"notes", report->notes.size()},
+                   {"data", options.data},
+                   {"segments", report->segments},
+                   {"journal_files", report->journal_files},
+                   {"messages", report->messages},
+                   {"deliveries", report->deliveries},
+                   {"blobs", report->blobs},
+                   {"bytes", report->bytes}}));
+  } else if (!invocation.has("quiet")) {
+    std::printf("%s: %s segments, %s journal files, %s messages, %s read%s\n",
+                report->faults.empty() ? "good" : (tool::count_text(report->faults.size()) + " faults").c_str(),
+                tool::count_text(report->segments).c_str(), tool::count_text(report->journal_files).c_str(),
+                tool::count_text(report->messages).c_str(), tool::size_text(report->bytes).c_str(),
+                options.data ? ", every SHA-256 compared" : "; --data compares every SHA-256 too");
+  }
+  return report->faults.empty() ? 0 : EX_DATAERR;
+}
+
+int run_rebuild(const Invocation& invocation) {
+  auto discarded = discard_derived(Fs::real(), invocation.archive, !invocation.has("index"), true);
+  if (!discarded) return complain(discarded.error());
+  auto archive = open_engine(invocation);
+  if (!archive) return complain(archive.error());
+  tool::ProgressLine line;
+  auto done = api::catch_up(**archive, engine_options(invocation.config), false, tool::stop_requested,
+                            show_progress(invocation, line));
+  line.clear();
+  if (!done) return complain_or_stopped(done.error());
+  auto status = (*archive)->status();
+  if (!status) return complain(status.error());
+  auto usage = (*archive)->usage();
+  if (!usage) return complain(usage.error());
+  for (const std::string& alarm : status->alarms)
+    std::fprintf(stderr, "archctl: %s\n", tool::printable(alarm).c_str());
+  if (!invocation.has("quiet"))
+    std::printf("rebuilt: %s messages, %s deliveries\n", tool::count_text(usage->messages).c_str(),
+                tool::count_text(usage->deliveries).c_str());
+  return status->alarms.empty() ? 0 : EX_DATAERR;
+}
+
+int run_config(const Invocation& invocation) {
+  print(config::effective(invocation.config));
+  return 0;
+}
+
+int run_version(const Invocation& invocation) {
+  if (invocation.has("json")) {
+    print(to_text({{"schema", "version/1"},
+                   {"version", ARCH_VERSION},
+                   {"archive_format", kArchiveFormatVersion},
+                   {"journal_format", journal_format::kVersion},
+                   {"segment_format", segment_format::kVersion},
+                   {"index_schema", index::kSchema}}));
+  } else {
+    std::printf("archctl %s (archive format %u, journal %u, segment %u, index %d)\n", ARCH_VERSION,
+                kArchiveFormatVersion, journal_format::kVersion, segment_format::kVersion, index::kSchema);
+  }
+  return 0;
+}
+
+int run_generate(const Invocation& invocation) {
+  if (invocation.has("completion")) {
+    auto text = completion_for(invocation.value("completion"));
+    if (!text) return complain(text.error());
+    print(*text);
+  }
+  if (invocation.has("man")) {
+    const std::string directory = invocation.value("man");
+    if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) {
+      complain(std::move(fail_errno(errno, directory)).value());
+      return EX_CANTCREAT;
+    }
+    auto write = [&](const std::string& name, const std::string& text) {
+      std::ofstream out(directory + "/" + name, std::ios::binary);
+      out << text;
+      out.close();
+      if (!out) std::fprintf(stderr, "archctl: cannot write %s/%s\n", directory.c_str(), name.c_str());
+      return bool(out);
+    };
+    if (!write("archctl.1", manual_of(nullptr))) return EX_CANTCREAT;
+    for (const Command& command : commands())
+      if (!command.group.empty() && !write("archctl-" + std::string(command.name) + ".1", manual_of(&command)))
+        return EX_CANTCREAT;
+  }
+  if (!invocation.has("man") && !invocation.has("completion"))
+    return usage_error("generate wants --man or --completion", "generate");
+  return 0;
+}
+
+}  // namespace arch::ctl

@@ -1,0 +1,107 @@
+// archctl search, show, status, capacity, dump: what only reads.
+#include <sysexits.h>
+
+#include <cstdio>
+
+#include "query/api/api.h"
+#include "query/search/search.h"
+#include "tools/archctl/access.h"
+#include "tools/common/terminal.h"
+
+namespace arch::ctl {
+namespace {
+
+api::TextStyle text_style(const Invocation& invocation) {
+  tool::Terminal terminal = tool::Terminal::of(stdout);
+  api::TextStyle style;
+  style.colour = terminal.colour;
+  style.columns = terminal.interactive ? terminal.columns : 0;
+  style.timezone = invocation.config.timezone;
+  return style;
+}
+
+void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+/// A mistake in a query is wrong usage: nothing is wrong with any data.
+int complain_of_search(const Error& error) {
+  int status = complain(error);
+  return error.code == Code::kInvalid || error.code == Code::kTooLarge ? EX_USAGE : status;
+}
+
+int complain_in(const Invocation& invocation, const Error& error) {
+  if (invocation.has("json")) print(api::error_json(error));
+  return complain(error);
+}
+
+}  // namespace
+
+int run_search(const Invocation& invocation) {
+  auto limit = invocation.number("limit", 20, 0, 10'000);
+  if (!limit) return complain(limit.error());
+  auto offset = invocation.number("offset", 0, 0, UINT32_MAX);
+  if (!offset) return complain(offset.error());
+  search::Request request;
+  for (const std::string& word : invocation.arguments) request.query += (request.query.empty() ? "" : " ") + word;
+  request.limit = *limit;
+  request.offset = *offset;
+  request.widen = !invocation.has("no-widen");
+  request.oldest_first = invocation.has("oldest-first");
+  request.context.now = Clock::system().now();
+  request.context.timezone = invocation.config.timezone;
+
+  auto archive = open_reader(invocation);
+  if (!archive) return complain_in(invocation, archive.error());
+  auto searcher = search::Searcher::open(**archive);
+  if (!searcher) return complain_in(invocation, searcher.error());
+  auto answer = (*searcher)->search(request);
+  if (!answer) {
+    if (invocation.has("json")) print(api::error_json(answer.error()));
+    return complain_of_search(answer.error());
+  }
+  print(invocation.has("json") ? api::search_json(*answer)
+                               : api::search_text(*answer, request, text_style(invocation)));
+  return answer->total == 0 ? 1 : 0;
+}
+
+int run_show(const Invocation& invocation) {
+  auto archive = open_reader(invocation);
+  if (!archive) return complain_in(invocation, archive.error());
+  const std::string& id = invocation.arguments[0];
+  if (invocation.has("raw")) {
+    auto bytes = api::raw_message(**archive, id);
+    if (!bytes) return complain(bytes.error());
+    print(*bytes);
+    return 0;
+  }
+  auto view = api::view_message(**archive, id);
+  if (!view) return complain_in(invocation, view.error());
+  print(invocation.has("json") ? api::message_json(*view) : api::message_text(*view, text_style(invocation)));
+  return 0;
+}
+
+int run_status(const Invocation& invocation) {
+  auto archive = open_reader(invocation);
+  if (!archive) return complain_in(invocation, archive.error());
+  auto view = api::status(**archive, Clock::system().now());
+  if (!view) return complain_in(invocation, view.error());
+  print(invocation.has("json") ? api::status_json(*view) : api::status_text(*view, text_style(invocation)));
+  return view->archive.alarms.empty() ? 0 : EX_DATAERR;
+}
+
+int run_capacity(const Invocation& invocation) {
+  auto archive = open_reader(invocation);
+  if (!archive) return complain_in(invocation, archive.error());
+  auto view = api::capacity(**archive, invocation.config.cap_bytes, Clock::system().now());
+  if (!view) return complain_in(invocation, view.error());
+  print(invocation.has("json") ? api::capacity_json(*view) : api::capacity_text(*view, text_style(invocation)));
+  return 0;
+}
+
+int run_dump(const Invocation& invocation) {
+  auto archive = open_reader(invocation);
+  if (!archive) return complain(archive.error());
+  auto result = (*archive)->dump([](const std::string& line) { print(line + "\n"); });
+  return result ? 0 : complain(result.error());
+}
+
+}  // namespace arch::ctl

@@ -1,0 +1,313 @@
+#include <algorithm>
+
+#include "tools/archctl/command.h"
+
+namespace arch::ctl {
+namespace {
+
+constexpr Option kJson{"json", 0, "", "one JSON object on stdout, for scripts (docs/schema)"};
+constexpr Option kQuiet{"quiet", 'q', "", "no progress and no notices, errors only"};
+
+constexpr ExitStatus kNoArchive{66, "no archive here"};
+constexpr ExitStatus kUsage{64, "wrong usage"};
+constexpr ExitStatus kReadError{74, "a read or write error, or no space; the message says where"};
+constexpr ExitStatus kBusy{75, "try again: an engine holds the archive, or the command was stopped"};
+
+}  // namespace
+
+const std::vector<Option>& common_options() {
+  static const std::vector<Option> options = {
+      {"archive", 0, "DIR", "the archive; else $ARCHIVE, else archive.data_dir of the configuration, else ./data"},
+      {"config", 0, "FILE", "the configuration; else $ARCHD_CONFIG, else /etc/archd/archd.toml if there is one"},
+      {"help", 'h', "", "this help, also behind a command"},
+      {"version", 0, "", "version and format numbers"},
+  };
+  return options;
+}
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> table = {
+      {"init",
+       "Set up",
+       "DIR",
+       "Make a new, empty archive",
+       "Makes DIR, if need be, and an archive in it. A directory that holds anything else is refused; an archive "
+       "that is "
+       "there already is left as it is.",
+       {},
+       {{0, "the archive is made"},
+        kUsage,
+        {73, "DIR holds an archive or other files, or cannot be made"},
+        kReadError},
+       {{"archctl init /srv/mail", "then archd --archive /srv/mail run"}},
+       1,
+       1,
+       run_init},
+
+      {"import",
+       "Store",
+       "[OPTION]... PATH...",
+       "Store mail that lies in files",
+       "Reads Maildirs (with or without cur/ and new/), mbox files, single messages and folders of all of these. A "
+       "file "
+       "under cur/ or new/, or named *.eml, is one message whatever its first line; another file that begins with "
+       "\"From \" "
+       "is an mbox, whose separators are kept beside the messages. Every message is stored byte for byte; its path "
+       "is kept "
+       "with it.\n\n"
+       "A message that came from the same place before is not stored again, so that an import can be repeated or "
+       "gone on "
+       "with after an interruption. One that is known from elsewhere is stored once, and this copy's place is put on "
+       "record. What is no mail is refused with a reason, never passed over in silence.\n\n"
+       "Without a running archd the import also indexes and packs beside reading; with one, it leaves that to "
+       "archd.\n\n"
+       "The last line is: N read, N stored, N already known, N refused. The first number is the sum of the others.",
+       {{"mboxrd", 0, "", "take one \">\" from \">From \" lines of mbox files"},
+        {"follow-links", 0, "", "read what symbolic links inside folders point to"},
+        {"wait", 0, "", "end only when everything read can be searched, also beside a running archd"},
+        kJson,
+        kQuiet},
+       {{0, "everything was read; what a folder held besides mail is listed on stderr"},
+        kUsage,
+        {65, "a file that was named is no mail or is empty, or nothing but refusals was met"},
+        {66, "a path is missing or may not be read, or no archive here; when missing, nothing was stored"},
+        kReadError,
+        kBusy},
+       {{"archctl import ~/Maildir old.mbox", "a Maildir and an mbox"},
+        {"archctl import --json /srv/export | jq .refusals", "what was refused, and why"}},
+       1,
+       SIZE_MAX,
+       run_import},
+
+      {"pack",
+       "Store",
+       "[OPTION]...",
+       "Close what is open and pack it now",
+       "Packs every acknowledged mail into compressed, immutable segments: writers are asked to close their journal "
+       "files, "
+       "which are then packed, read back, compared, and only then released. archd does this by itself once 256 MiB "
+       "or a "
+       "day have gathered ([pack] in the configuration); this command is for before a backup or a measurement. "
+       "Beside a "
+       "running archd it asks archd to do it, and waits.",
+       {kJson, kQuiet},
+       {{0, "everything that was closed is packed"}, kNoArchive, kReadError, kBusy},
+       {{"archctl pack && archctl capacity", ""}},
+       0,
+       0,
+       run_pack},
+
+      {"search",
+       "Find",
+       "[OPTION]... [--] QUERY",
+       "Find mail, newest first",
+       "QUERY is one argument or several, joined by blanks: words (all must occur, in any form of French or "
+       "English), "
+       "\"phrases\", =\"exact\" spelling, prefix*, OR, -without, parentheses, and from: to: cc: subject: filename: "
+       "date: "
+       "before: after: has:attachment. Accents and case do not matter. Put -- before a query that begins with a "
+       "minus "
+       "sign.\n\n"
+       "A mail that was captured more than once counts once. The answer says its exact total and how far the index "
+       "is.",
+       {kJson,
+        {"limit", 'n', "N", "at most N hits (default 20, at most 10000)"},
+        {"offset", 0, "N", "leave out the first N hits"},
+        {"no-widen", 0, "", "words as typed, no other forms"},
+        {"oldest-first", 0, "", "the other way round"}},
+       {{0, "something was found"},
+        {1, "nothing was found"},
+        {64, "wrong usage, or the query has a mistake; the message names its column"},
+        kNoArchive,
+        kReadError},
+       {{"archctl search facture from:@dupont.example date:2024", ""},
+        {"archctl search '\"bon de commande\" has:attachment'", "a phrase"},
+        {"archctl search -- '-brouillon devis OR facture'", ""},
+        {"archctl search --json --limit 1000 contrat | jq -r '.hits[].id'", ""}},
+       1,
+       SIZE_MAX,
+       run_search},
+
+      {"show",
+       "Find",
+       "[OPTION]... ID",
+       "Show one message, or its exact bytes",
+       "ID is the message's SHA-256 as search prints it, or its first 8 or more digits. Shows the header, who "
+       "received it "
+       "and how it came in, its parts and its text.",
+       {{"raw", 0, "", "the exact bytes received, nothing else, on stdout"}, kJson},
+       {{0, "shown"},
+        kUsage,
+        {65, "more than one message begins with ID, or stored bytes are damaged"},
+        {66, "no such message, or no archive here"},
+        kReadError},
+       {{"archctl show 3f2a9c0d", ""}, {"archctl show --raw 3f2a9c0d | sha256sum", "gives the ID again"}},
+       1,
+       1,
+       run_show},
+
+      {"export",
+       "Find",
+       "[OPTION]... [QUERY]",
+       "Write messages out as files",
+       "Writes what QUERY finds, or with --all everything, oldest first. eml: one file a message in the directory "
+       "--output, "
+       "exact bytes, named by date and digest; sha256sum of a file is the message's ID. mbox: one file in the mboxrd "
+       "form "
+       "(\">\" before lines that begin with \"From \", LF line ends) to --output or stdout.\n\n"
+       "A file being written ends in .part until it is whole.",
+       {{"format", 0, "FORMAT", "eml (default) or mbox"},
+        {"output", 'o', "PATH", "a directory for eml (made if need be), a file for mbox"},
+        {"all", 0, "", "every message of the archive"},
+        {"no-widen", 0, "", "words of QUERY as typed, no other forms"},
+        kQuiet},
+       {{0, "written"},
+        {1, "nothing was found"},
+        {64, "wrong usage, or the query has a mistake"},
+        {65, "a message is damaged; the others were written"},
+        kNoArchive,
+        {73, "cannot make a file"},
+        kReadError,
+        kBusy},
+       {{"archctl export -o out from:dupont date:2024", ""},
+        {"archctl export --all --format mbox | gzip > all.mbox.gz", ""}},
+       0,
+       SIZE_MAX,
+       run_export},
+
+      {"status",
+       "Look after",
+       "[OPTION]...",
+       "Say what the archive holds and how far the index is",
+       "",
+       {kJson},
+       {{0, "all well"}, {65, "damage was seen; the message says where"}, kNoArchive, kReadError},
+       {{"archctl status", ""}},
+       0,
+       0,
+       run_status},
+
+      {"capacity",
+       "Look after",
+       "[OPTION]...",
+       "Report space used, saved and left",
+       "Space used against archive.cap_bytes of the configuration (100G unless set), by part; what storing "
+       "attachments once "
+       "and compressing saved; growth by day and month.",
+       {kJson},
+       {{0, "reported"}, kNoArchive, kReadError},
+       {{"archctl capacity --json | jq '.used_bytes / .cap_bytes'", ""}},
+       0,
+       0,
+       run_capacity},
+
+      {"verify",
+       "Look after",
+       "[OPTION]... [SEGMENT]...",
+       "Check that the archive holds what it claims",
+       "Reads the archive and says whether it holds what it claims. Never writes, never repairs, takes no lock. "
+       "Without "
+       "SEGMENT (a number): every segment, and the journal up to its last whole record.",
+       {{"data", 0, "", "decompress everything and compare each SHA-256 (default: checksums and structure)"},
+        {"json", 0, "", "one JSON object per fault and one at the end; progress stays on stderr"},
+        kQuiet},
+       {{0, "everything asked for was read, no fault"},
+        kUsage,
+        {65, "faults, one line each: FILE OFFSET DIGEST WHAT"},
+        kNoArchive,
+        {74, "stopped by a read error, the message says where"}},
+       {{"archctl verify --data", ""}, {"archctl verify --data 12 13", "two segments"}},
+       0,
+       SIZE_MAX,
+       run_verify},
+
+      {"rebuild",
+       "Look after",
+       "[OPTION]...",
+       "Make catalog and index anew from segments and journal",
+       "Throws catalog/ and index/ away and fills them again from segments/ and journal/, which alone hold the mail "
+       "and are "
+       "only read. Searching finds nothing until it has come by. Mail may be captured meanwhile. Not while archd "
+       "engine runs.",
+       {{"index", 0, "", "only the index, from the text that the catalog keeps"}, kQuiet},
+       {{0, "rebuilt"}, {65, "damage was met; what could be read is there"}, kNoArchive, kReadError, kBusy},
+       {{"archctl rebuild", ""}},
+       0,
+       0,
+       run_rebuild},
+
+      {"config",
+       "Set up",
+       "",
+       "Print the configuration in force",
+       "Every key with its meaning and value, as a file that archd.toml can start from.",
+       {},
+       {{0, "printed"}, {78, "the configuration has a mistake; the message names file and line"}},
+       {{"archctl config > /etc/archd/archd.toml", ""}},
+       0,
+       0,
+       run_config},
+
+      {"version",
+       "Look after",
+       "[OPTION]...",
+       "Print version and format numbers",
+       "",
+       {kJson},
+       {{0, "printed"}},
+       {},
+       0,
+       0,
+       run_version},
+
+      {"dump",
+       "",
+       "",
+       "Print everything derived, one fact a line",
+       "The canonical form of the catalog: two catalogs of one archive are the same if and only if their dumps are.",
+       {},
+       {{0, "printed"}, kNoArchive, kReadError},
+       {{"archctl dump | sha256sum", ""}},
+       0,
+       0,
+       run_dump},
+
+      {"generate",
+       "",
+       "[OPTION]...",
+       "Write manual pages or a shell's completion",
+       "",
+       {{"man", 0, "DIR", "archctl(1) and a page for each command, into DIR"},
+        {"completion", 0, "SHELL", "for bash, zsh or fish, to stdout"}},
+       {{0, "written"}, kUsage, {73, "cannot write"}},
+       {{"archctl generate --completion bash", ""}},
+       0,
+       0,
+       run_generate},
+
+      {"lmtp-send",
+       "",
+       "[OPTION]... ADDRESS FILE",
+       "Hand one message over by LMTP, as Postfix does",
+       "ADDRESS is inet:HOST:PORT or unix:PATH. For trying out a set-up: prints the reply of the archive.",
+       {{"from", 0, "ADDRESS", "MAIL FROM (default: empty)"},
+        {"to", 0, "ADDRESS", "RCPT TO (default archive@archive.invalid)"}},
+       {{0, "the archive has it"},
+        kUsage,
+        {66, "no such file"},
+        {69, "nobody listens there"},
+        {75, "refused for now"}},
+       {{"archctl lmtp-send inet:127.0.0.1:2424 mail.eml", ""}},
+       2,
+       2,
+       run_lmtp_send},
+  };
+  return table;
+}
+
+const Command* find_command(std::string_view name) {
+  auto found = std::find_if(commands().begin(), commands().end(), [&](const Command& c) { return c.name == name; });
+  return found == commands().end() ? nullptr : &*found;
+}
+
+}  // namespace arch::ctl

@@ -1,0 +1,32 @@
+// The two halves of archd: `engine` does the work, `run` watches the processes.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/base/result.h"
+#include "tools/config/config.h"
+
+namespace arch::daemon {
+
+struct Flags {
+  std::string archive;  ///< directory
+  std::string config;   ///< as given, handed on to the engine's process
+  std::string lmtp, smtp;
+  config::Config configuration;
+};
+
+/// exit status of sysexits.h for what keeps a daemon from working at all.
+int exit_status(const Error& error);
+
+/// Opens the archive and runs the engine's loop until SIGTERM or SIGINT. Prints "ready engine" on stdout when it has the
+/// archive. Returns an exit status.
+int run_engine(const Flags& flags);
+
+/// Starts `archd engine` and (unless [capture] managed = false) arch-capture as processes of their own, restarts with
+/// growing pauses whichever ends, and prints "ready lmtp=ADDRESS …" once mail is taken. SIGTERM and SIGINT end capture
+/// first (it finishes what it has begun), then the engine. This process opens no file of the archive: no fault of engine
+/// or capture can reach it, and an engine that dies does not stop capture.
+int run_supervisor(const Flags& flags);
+
+}  // namespace arch::daemon

@@ -1,0 +1,49 @@
+#include <sysexits.h>
+
+#include <cstdio>
+
+#include "engine/archive.h"
+#include "query/api/engine_loop.h"
+#include "tools/arch-capture/notify.h"
+#include "tools/archd/daemon.h"
+#include "tools/archd/log.h"
+#include "tools/common/stop.h"
+
+namespace arch::daemon {
+
+int run_engine(const Flags& flags) {
+  tool::catch_stop_signals();
+  auto archive = Archive::open(Fs::real(), Clock::system(), flags.archive, Archive::Mode::kEngine);
+  if (!archive) {
+    log("error", describe(archive.error()));
+    return exit_status(archive.error());
+  }
+  api::EngineOptions options;
+  options.pack_bytes = flags.configuration.pack_bytes;
+  options.pack_age = flags.configuration.pack_age;
+  options.index.shard_messages = flags.configuration.index_shard_messages;
+
+  capture::ServiceManager manager;
+  if ((*archive)->rebuilding())
+    log("warn", "the catalog is missing or unusable and is made anew; mail is taken meanwhile");
+  log("info", "engine on " + flags.archive + ", archive " + (*archive)->id().hex());
+  std::printf("ready engine\n");
+  std::fflush(stdout);
+  manager.say("READY=1\nSTATUS=engine on " + flags.archive);
+  auto result = api::run_engine(
+      **archive, options,
+      [&manager] {
+        manager.alive();
+        return tool::stop_requested();
+      },
+      log);
+  manager.say("STOPPING=1");
+  if (!result) {
+    log("error", describe(result.error()));
+    return exit_status(result.error());
+  }
+  log("info", "engine stopped");
+  return 0;
+}
+
+}  // namespace arch::daemon

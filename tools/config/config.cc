@@ -1,0 +1,267 @@
+#include "tools/config/config.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+// toml++ 3.3.0, compiled into this file alone; without exceptions its errors are values too.
+#define TOML_HEADER_ONLY 1
+#define TOML_EXCEPTIONS 0
+#include <toml++/toml.h>
+
+#include "tools/common/text.h"
+
+namespace arch::config {
+namespace {
+
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "\"";
+}
+std::string list_text(const std::vector<std::string>& items) {
+  std::string out = "[";
+  for (const std::string& item : items) out += (out.size() > 1 ? ", " : "") + quoted(item);
+  return out + "]";
+}
+
+/// Where a value stands, for errors.
+struct Place {
+  const std::string& file;
+  uint32_t line;
+  std::string key;
+};
+tl::unexpected<Error> wrong(const Place& place, const std::string& what, std::string hint = {}) {
+  return fail(Code::kUsage, place.file + ":" + std::to_string(place.line) + ": " + place.key + ": " + what,
+              std::move(hint));
+}
+
+Result<std::string> as_string(const toml::node& node, const Place& place) {
+  if (const auto* text = node.as_string()) return text->get();
+  return wrong(place, "a string is wanted", "write " + place.key + " = \"…\"");
+}
+Result<uint64_t> as_number(const toml::node& node, const Place& place, uint64_t least, uint64_t most) {
+  const auto* number = node.as_integer();
+  if (number == nullptr) return wrong(place, "a number is wanted");
+  int64_t value = number->get();
+  if (value < 0 || static_cast<uint64_t>(value) < least || static_cast<uint64_t>(value) > most)
+    return wrong(place, "out of range: " + std::to_string(least) + " to " + std::to_string(most));
+  return static_cast<uint64_t>(value);
+}
+Result<uint64_t> as_size(const toml::node& node, const Place& place, uint64_t least, uint64_t most) {
+  uint64_t value = 0;
+  if (const auto* number = node.as_integer(); number != nullptr && number->get() >= 0) {
+    value = static_cast<uint64_t>(number->get());
+  } else {
+    ARCH_TRY(std::string text, as_string(node, place));
+    auto size = tool::parse_size(text);
+    if (!size) return wrong(place, size.error().what, size.error().hint);
+    value = *size;
+  }
+  if (value < least || value > most)
+    return wrong(place, "out of range: " + tool::format_size(least) + " to " + tool::format_size(most));
+  return value;
+}
+Result<UnixNs> as_duration(const toml::node& node, const Place& place, UnixNs least, UnixNs most) {
+  ARCH_TRY(std::string text, as_string(node, place));
+  auto value = tool::parse_duration(text);
+  if (!value) return wrong(place, value.error().what, value.error().hint);
+  if (*value < least || *value > most)
+    return wrong(place, "out of range: " + tool::format_duration(least) + " to " + tool::format_duration(most));
+  return *value;
+}
+Result<std::string> as_listener(const toml::node& node, const Place& place) {
+  ARCH_TRY(std::string text, as_string(node, place));
+  bool good = text.empty() || (text.rfind("unix:/", 0) == 0 && text.size() > 6) ||
+              (text.rfind("inet:", 0) == 0 && text.find(':', 5) != std::string::npos);
+  if (!good)
+    return wrong(place, quoted(text) + " is no address", "write unix:/PATH or inet:HOST:PORT, or \"\" for none");
+  return text;
+}
+
+using Set = std::function<Result<void>(Config&, const toml::node&, const Place&)>;
+struct Entry {
+  Key key;
+  Set set;
+};
+
+constexpr uint64_t kMiB = 1ull << 20, kGiB = 1ull << 30, kMost = 1ull << 60;
+
+#define ARCH_SET(member, read)                                                     \
+  [](Config& config, const toml::node& node, const Place& place) -> Result<void> { \
+    ARCH_TRY(config.member, read);                                                 \
+    return {};                                                                     \
+  }
+
+const std::vector<Entry>& entries() {
+  static const std::vector<Entry> table = {
+      {{"archive", "data_dir", "string",
+        "The archive's directory; a relative path starts where the program is started.",
+        [](const Config& c) { return quoted(c.data_dir); }},
+       ARCH_SET(data_dir, as_string(node, place))},
+      {{"archive", "cap_bytes", "size",
+        "Storage set aside for the archive: what the capacity report measures against.",
+        [](const Config& c) { return quoted(tool::format_size(c.cap_bytes)); }},
+       ARCH_SET(cap_bytes, as_size(node, place, kMiB, kMost))},
+      {{"archive", "reserve_bytes", "size",
+        "Free space below which mail is answered 452 and waits in Postfix's queue, so that a full disk still ends "
+        "cleanly.",
+        [](const Config& c) { return quoted(tool::format_size(c.reserve_bytes)); }},
+       ARCH_SET(reserve_bytes, as_size(node, place, 0, kMost))},
+      {{"archive", "timezone", "string", "Days in queries and reports begin at midnight here (IANA name, or UTC).",
+        [](const Config& c) { return quoted(c.timezone); }},
+       ARCH_SET(timezone, as_string(node, place))},
+      {{"capture", "lmtp", "string", "Where LMTP is listened for: unix:/PATH or inet:HOST:PORT; empty for none.",
+        [](const Config& c) { return quoted(c.capture_lmtp); }},
+       ARCH_SET(capture_lmtp, as_listener(node, place))},
+      {{"capture", "smtp", "string", "The same for SMTP.", [](const Config& c) { return quoted(c.capture_smtp); }},
+       ARCH_SET(capture_smtp, as_listener(node, place))},
+      {{"capture", "managed", "boolean",
+        "archd run starts and watches arch-capture; false when it is a unit of its own.",
+        [](const Config& c) { return std::string(c.capture_managed ? "true" : "false"); }},
+       [](Config& config, const toml::node& node, const Place& place) -> Result<void> {
+         const auto* value = node.as_boolean();
+         if (value == nullptr) return wrong(place, "true or false is wanted");
+         config.capture_managed = value->get();
+         return {};
+       }},
+      {{"capture", "max_connections", "number", "Connections served at once; more are answered 421 and try again.",
+        [](const Config& c) { return std::to_string(c.capture_max_connections); }},
+       ARCH_SET(capture_max_connections, as_number(node, place, 1, 10'000))},
+      {{"limits", "message_bytes", "size",
+        "Largest message taken; at least Postfix's message_size_limit, or large mail waits in its queue for ever.",
+        [](const Config& c) { return quoted(tool::format_size(c.message_bytes)); }},
+       ARCH_SET(message_bytes, as_size(node, place, 64u << 10, limits::kMessageBytes))},
+      {{"index", "languages", "list", "Languages whose word forms a search joins: \"fr\", \"en\".",
+        [](const Config& c) { return list_text(c.index_languages); }},
+       [](Config& config, const toml::node& node, const Place& place) -> Result<void> {
+         const auto* items = node.as_array();
+         if (items == nullptr) return wrong(place, "a list is wanted", "write [\"fr\", \"en\"]");
+         std::vector<std::string> languages;
+         for (const auto& item : *items) {
+           const auto* language = item.as_string();
+           if (language == nullptr || (language->get() != "fr" && language->get() != "en"))
+             return wrong(place, "unknown language", "known: \"fr\", \"en\"");
+           languages.push_back(language->get());
+         }
+         config.index_languages = std::move(languages);
+         return {};
+       }},
+      {{"index", "shard_messages", "number", "Messages in one shard of the index before the next one is begun.",
+        [](const Config& c) { return std::to_string(c.index_shard_messages); }},
+       ARCH_SET(index_shard_messages, as_number(node, place, 1'000, 10'000'000))},
+      {{"pack", "bytes", "size", "Closed journal files are packed into a segment once they hold this much mail.",
+        [](const Config& c) { return quoted(tool::format_size(c.pack_bytes)); }},
+       ARCH_SET(pack_bytes, as_size(node, place, kMiB, 4 * kGiB))},
+      {{"pack", "age", "duration", "Or once the oldest of them is this old.",
+        [](const Config& c) { return quoted(tool::format_duration(c.pack_age)); }},
+       ARCH_SET(pack_age, as_duration(node, place, 60 * kNsPerSecond, 365 * kNsPerDay))},
+  };
+  return table;
+}
+#undef ARCH_SET
+
+std::vector<std::string> names_like(const std::string& section) {
+  std::vector<std::string> names;
+  for (const Entry& entry : entries())
+    if (section.empty()) {
+      names.emplace_back(entry.key.section);
+    } else if (entry.key.section == section) {
+      names.emplace_back(entry.key.name);
+    }
+  return names;
+}
+
+tl::unexpected<Error> unknown(const std::string& file, uint32_t line, const std::string& section,
+                              const std::string& name) {
+  std::string near = tool::nearest(name, names_like(section));
+  std::string what = section.empty() ? "unknown section [" + name + "]" : "unknown key " + section + "." + name;
+  std::string hint = near.empty() ? "`archctl config` lists every key" : "did you mean " + near + "?";
+  return fail(Code::kUsage, file + ":" + std::to_string(line) + ": " + what, hint);
+}
+
+}  // namespace
+
+const std::vector<Key>& keys() {
+  static const std::vector<Key> list = [] {
+    std::vector<Key> all;
+    for (const Entry& entry : entries()) all.push_back(entry.key);
+    return all;
+  }();
+  return list;
+}
+
+Result<Config> parse(const std::string& text, const std::string& name) {
+  toml::parse_result parsed = toml::parse(text, name);
+  if (!parsed) {
+    return fail(Code::kUsage, name + ":" + std::to_string(parsed.error().source().begin.line) + ": " +
+                                  std::string(parsed.error().description()));
+  }
+  Config config;
+  config.file = name;
+  for (const auto& [section_key, section_node] : parsed.table()) {
+    std::string section(section_key.str());
+    const toml::table* section_table = section_node.as_table();
+    std::vector<std::string> sections = names_like("");
+    if (std::find(sections.begin(), sections.end(), section) == sections.end() || section_table == nullptr)
+      return unknown(name, section_key.source().begin.line, "", section);
+    for (const auto& [key, node] : *section_table) {
+      std::string key_name(key.str());
+      auto entry = std::find_if(entries().begin(), entries().end(), [&](const Entry& candidate) {
+        return candidate.key.section == section && candidate.key.name == key_name;
+      });
+      if (entry == entries().end()) return unknown(name, key.source().begin.line, section, key_name);
+      ARCH_TRY_VOID(entry->set(config, node, Place{name, key.source().begin.line, section + "." + key_name}));
+    }
+  }
+  return config;
+}
+
+Result<Config> load(const std::string& path) {
+  std::string file = path;
+  bool wanted = true;
+  if (file.empty()) {
+    const char* environment = std::getenv("ARCHD_CONFIG");
+    if (environment != nullptr && *environment != '\0') {
+      file = environment;
+    } else {
+      file = kDefaultFile;
+      wanted = false;
+    }
+  }
+  errno = 0;
+  std::ifstream in(file, std::ios::binary);
+  if (!in) {
+    int error_number = errno;
+    if (!wanted && error_number == ENOENT) return Config{};
+    auto error = fail_errno(error_number, "configuration " + file);
+    error.value().hint = "give another one with --config, or none for the defaults";
+    return error;
+  }
+  in.peek();  // a directory opens, and fails here
+  if (in.bad()) return fail(Code::kIo, "configuration " + file + " is not readable", "is it a file?");
+  in.clear();
+  std::stringstream text;
+  text << in.rdbuf();
+  if (in.bad()) return fail(Code::kIo, "configuration " + file + " is not readable to its end");
+  return parse(text.str(), file);
+}
+
+std::string effective(const Config& config) {
+  std::string out =
+      config.file.empty() ? "# No configuration file: defaults.\n" : "# Read from " + config.file + "\n";
+  std::string_view section;
+  for (const Key& key : keys()) {
+    if (key.section != section) out += "\n[" + std::string(key.section) + "]\n";
+    section = key.section;
+    out += "# " + std::string(key.meaning) + "\n" + std::string(key.name) + " = " + key.get(config) + "\n";
+  }
+  return out;
+}
+
+}  // namespace arch::config

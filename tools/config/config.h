@@ -1,0 +1,59 @@
+// The configuration file: TOML, one table of keys for the loader, `archctl config` and the manual. No file is needed; every
+// key has a default. An unknown key, a value of the wrong kind or out of range is an error that names file and line.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/clock.h"
+#include "engine/base/limits.h"
+#include "engine/base/result.h"
+
+namespace arch::config {
+
+struct Config {
+  std::string data_dir = "./data";
+  uint64_t cap_bytes = 100ull << 30;
+  uint64_t reserve_bytes = 2ull << 30;
+  std::string timezone = "Europe/Paris";
+
+  std::string capture_lmtp = "inet:127.0.0.1:2424";
+  std::string capture_smtp;
+  bool capture_managed = true;
+  uint64_t capture_max_connections = 200;
+
+  uint64_t message_bytes = limits::kMessageBytes;
+
+  std::vector<std::string> index_languages = {"fr", "en"};
+  uint64_t index_shard_messages = 250'000;
+
+  uint64_t pack_bytes = 256ull << 20;
+  UnixNs pack_age = kNsPerDay;
+
+  std::string file;  ///< where it was read from; empty when no file was
+};
+
+/// One key. `get` gives the value as TOML text.
+struct Key {
+  std::string_view section, name;
+  std::string_view type;     ///< "string", "size", "duration", "number", "boolean", "list"
+  std::string_view meaning;  ///< one sentence, with the mistake it prevents where there is one
+  std::function<std::string(const Config&)> get;
+};
+const std::vector<Key>& keys();
+
+constexpr std::string_view kDefaultFile = "/etc/archd/archd.toml";
+
+/// `path` as given on the command line; empty: $ARCHD_CONFIG, else kDefaultFile if there is one, else the defaults. Errors:
+/// kUsage with "FILE:LINE: …" for everything that is wrong with the file, kNotFound, kDenied, kIo.
+Result<Config> load(const std::string& path);
+/// `name` stands for the file in errors.
+Result<Config> parse(const std::string& text, const std::string& name);
+
+/// The effective configuration as a TOML file with each key's meaning as a comment.
+std::string effective(const Config& config);
+
+}  // namespace arch::config
