@@ -73,9 +73,10 @@ struct CapacityView {
   uint64_t cap_bytes = 0;   ///< what the operator allows the archive
   uint64_t free_bytes = 0;  ///< that the file system still has for us
   UnixNs now = 0;
-  /// Mean bytes on disk a day over the last `growth_days` days with any mail before today (at most 90); 0 when unknown.
+  /// Bytes on disk that a day adds: the mean of the seven weekdays' medians over the last complete days of capture (at most
+  /// 90), so that an import does not count as growth. 0 when fewer than 7 days are known.
   double growth_bytes_a_day = 0;
-  uint64_t growth_days = 0;
+  uint64_t growth_days = 0;  ///< looked at
 };
 Result<CapacityView> capacity(const Archive& archive, uint64_t cap_bytes, UnixNs now);
 std::string capacity_json(const CapacityView& view);

@@ -12,11 +12,13 @@
 
 namespace arch::search {
 
+constexpr size_t kMaxLimit = 100'000;
+
 struct Request {
   std::string query;
-  size_t limit = 20;
+  size_t limit = 20;  ///< hits wanted, 0..kMaxLimit; 0: only the totals
   size_t offset = 0;
-  bool widen = true;          ///< plain words also match terms with the same French or English stem
+  bool widen = true;  ///< plain words also match terms with the same French or English stem
   bool oldest_first = false;
   bool snippets = true;
   query::ParseContext context;
@@ -26,37 +28,37 @@ struct Request {
 struct Snippet {
   std::string text;
   std::vector<std::pair<uint32_t, uint32_t>> marks;
-  std::string where;          ///< "subject", "body", "quoted", "filename", "attachment", "people"
+  std::string where;  ///< "subject", "body", "quoted", "filename", "attachment", "people"
   std::string part;
 };
 
 struct Hit {
   MessageInfo message;
-  std::vector<Digest> variants;  ///< other stored messages with the same mail key
+  std::vector<Digest> variants;  ///< other messages that match and have the same mail key
   Snippet snippet;
 };
 
 struct Completeness {
-  uint64_t stored = 0;        ///< sequence applied to the catalog
-  uint64_t indexed = 0;       ///< sequence the index has seen
-  uint64_t pending = 0;       ///< deliveries stored but not yet searchable
-  uint64_t pending_bytes = 0; ///< journal bytes not yet applied
-  uint64_t partial = 0;       ///< messages whose text is incomplete
-  uint64_t unread = 0;        ///< messages with attachments whose text is not read
-  UnixNs complete_to = 0;     ///< every mail captured before this is searchable
+  uint64_t stored = 0;         ///< sequence applied to the catalog
+  uint64_t indexed = 0;        ///< sequence the index has seen
+  uint64_t pending = 0;        ///< deliveries stored but not yet searchable
+  uint64_t pending_bytes = 0;  ///< journal bytes not yet applied
+  uint64_t partial = 0;        ///< messages whose text is incomplete
+  uint64_t unread = 0;         ///< messages with attachments whose text is not read
+  UnixNs complete_to = 0;      ///< every mail captured before this is searchable
 };
 
 struct Answer {
-  uint64_t total = 0;         ///< distinct mails (mail keys)
+  uint64_t total = 0;  ///< distinct mails (mail keys)
   bool total_exact = true;
-  uint64_t messages = 0;      ///< distinct stored messages
+  uint64_t messages = 0;  ///< distinct stored messages
   std::string interpreted;
   std::vector<query::Notice> notices;
   Completeness index;
   std::vector<Hit> hits;
 };
 
-/// Works on one view of index and catalog. One thread per object.
+/// Each call works on one view of index and catalog, the newest there is. One thread per object.
 class Searcher {
  public:
   /// A missing index is not an error: answers then say that nothing is indexed yet.
@@ -64,6 +66,9 @@ class Searcher {
   ~Searcher();
   /// Errors: kInvalid (query), kTryAgain, kCorrupt, kIo.
   Result<Answer> search(const Request& request);
+  /// How far catalog and index are, now.
+  Result<Completeness> completeness();
+  bool has_index() const;  ///< false: none yet
   /// All matching message numbers, newest first, collapsed or not: for export.
   Result<std::vector<uint64_t>> numbers(const Request& request, bool collapse);
 

@@ -1,0 +1,211 @@
+// The JSON forms: docs/schema/*.json. nlohmann 3.11's dump() throws on invalid UTF-8 unless told to replace it.
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "query/api/api.h"
+
+namespace arch::api {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string finished(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"; }
+
+std::string hex64(uint64_t value) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+// 0 stands for "not known".
+Json time_or_null(UnixNs time) { return time == 0 ? Json(nullptr) : Json(format_rfc3339(time)); }
+
+std::string person_text(const mime::Address& person) {
+  if (person.name.empty()) return person.address;
+  if (person.address.empty()) return person.name;
+  return person.name + " <" + person.address + ">";
+}
+
+std::string people_text(const std::vector<mime::Address>& people) {
+  std::string out;
+  for (const mime::Address& person : people) out += (out.empty() ? "" : ", ") + person_text(person);
+  return out;
+}
+
+Json people_json(const std::vector<mime::Address>& people) {
+  Json out = Json::array();
+  for (const mime::Address& person : people) out.push_back({{"name", person.name}, {"address", person.address}});
+  return out;
+}
+
+Json digests_json(const std::vector<Digest>& digests) {
+  Json out = Json::array();
+  for (const Digest& digest : digests) out.push_back(digest.hex());
+  return out;
+}
+
+Json index_json(const search::Completeness& index) {
+  return {{"complete_to", time_or_null(index.complete_to)},
+          {"stored", index.stored},
+          {"indexed", index.indexed},
+          {"pending", index.pending},
+          {"pending_bytes", index.pending_bytes},
+          {"partial", index.partial},
+          {"unread", index.unread}};
+}
+
+// Marks count characters of the snippet, as most languages count them, not bytes.
+Json marks_json(const search::Snippet& snippet) {
+  Json out = Json::array();
+  size_t at = 0;
+  size_t characters = 0;
+  auto upto = [&](size_t byte) {
+    for (; at < byte && at < snippet.text.size(); ++at)
+      if ((static_cast<uint8_t>(snippet.text[at]) & 0xc0) != 0x80) ++characters;
+    return characters;
+  };
+  for (const auto& [begin, end] : snippet.marks) {
+    size_t first = upto(begin);
+    out.push_back({first, upto(end)});
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string search_json(const search::Answer& answer) {
+  Json json = {{"schema", "search/1"},
+               {"total", answer.total},
+               {"total_exact", answer.total_exact},
+               {"messages", answer.messages},
+               {"interpreted", answer.interpreted},
+               {"index", index_json(answer.index)},
+               {"notices", Json::array()},
+               {"hits", Json::array()}};
+  for (const query::Notice& notice : answer.notices)
+    json["notices"].push_back({{"column", notice.column}, {"text", notice.text}});
+  for (const search::Hit& hit : answer.hits) {
+    const MessageInfo& info = hit.message;
+    json["hits"].push_back({{"id", info.digest.hex()},
+                            {"date", format_rfc3339(info.date)},
+                            {"from", people_text(info.from)},
+                            {"to", people_text(info.to)},
+                            {"subject", info.subject},
+                            {"snippet", hit.snippet.text},
+                            {"snippet_marks", marks_json(hit.snippet)},
+                            {"snippet_where", hit.snippet.where},
+                            {"snippet_part", hit.snippet.part},
+                            {"size", info.size},
+                            {"attachments", info.attachment_count},
+                            {"message_id", info.message_id},
+                            {"thread", hex64(info.thread)},
+                            {"variants", digests_json(hit.variants)}});
+  }
+  return finished(json);
+}
+
+std::string message_json(const MessageView& view) {
+  const MessageInfo& info = view.info;
+  Json json = {{"schema", "message/1"},
+               {"id", info.digest.hex()},
+               {"size", info.size},
+               {"date", format_rfc3339(info.date)},
+               {"sent", info.has_sent ? Json(format_rfc3339(info.sent)) : Json(nullptr)},
+               {"received", time_or_null(info.received)},
+               {"captured", time_or_null(info.captured)},
+               {"from", people_json(info.from)},
+               {"to", people_json(info.to)},
+               {"cc", people_json(info.cc)},
+               {"bcc", people_json(info.bcc)},
+               {"subject", info.subject},
+               {"message_id", info.message_id},
+               {"thread", hex64(info.thread)},
+               {"partial", info.partial},
+               {"encrypted", info.encrypted},
+               {"deliveries_total", info.deliveries.size()},
+               {"deliveries", Json::array()},
+               {"variants", digests_json(view.variants)},
+               {"headers", Json::array()},
+               {"parts", Json::array()},
+               {"body", view.body},
+               {"body_cut", view.body_cut}};
+  for (const DeliveryInfo& one : view.deliveries) {
+    const Delivery& delivery = one.delivery;
+    Json rcpt = Json::array();
+    for (const Recipient& recipient : delivery.rcpt) rcpt.push_back(recipient.address);
+    json["deliveries"].push_back({{"sequence", one.sequence},
+                                  {"captured", format_rfc3339(delivery.captured)},
+                                  {"channel", channel_name(delivery.channel)},
+                                  {"mail_from", delivery.has_mail_from ? Json(delivery.mail_from) : Json(nullptr)},
+                                  {"rcpt", std::move(rcpt)},
+                                  {"client_name", delivery.client_name},
+                                  {"client_addr", delivery.client_addr},
+                                  {"client_helo", delivery.client_helo},
+                                  {"queue_id", delivery.queue_id},
+                                  {"auth_user", delivery.auth_user},
+                                  {"origin", delivery.origin}});
+  }
+  for (const auto& [name, value] : view.headers) json["headers"].push_back({{"name", name}, {"value", value}});
+  for (const mime::Part& part : view.parts)
+    json["parts"].push_back({{"part", part.number},
+                             {"media_type", part.media_type},
+                             {"charset", part.charset},
+                             {"disposition", part.disposition},
+                             {"filename", part.filename},
+                             {"size", part.body_end - part.body_begin},
+                             {"attachment", part.attachment}});
+  return finished(json);
+}
+
+std::string status_json(const StatusView& view) {
+  return finished({{"schema", "status/1"},
+                   {"directory", view.directory},
+                   {"archive", view.id.hex()},
+                   {"messages", view.messages},
+                   {"deliveries", view.deliveries},
+                   {"applied_to", time_or_null(view.archive.applied_to)},
+                   {"pending_bytes", view.archive.pending_bytes},
+                   {"last_segment", view.archive.last_segment},
+                   {"rebuilding", view.rebuilding},
+                   {"has_index", view.has_index},
+                   {"index_note", view.index_note},
+                   {"index", index_json(view.index)},
+                   {"alarms", view.archive.alarms},
+                   {"now", format_rfc3339(view.now)}});
+}
+
+std::string capacity_json(const CapacityView& view) {
+  const ArchiveUsage& usage = view.usage;
+  uint64_t used = usage.total();
+  Json full = nullptr;
+  if (view.growth_bytes_a_day >= 1 && used < view.cap_bytes) {
+    double days = static_cast<double>(view.cap_bytes - used) / view.growth_bytes_a_day;
+    if (days < 36'500) full = format_rfc3339(view.now + static_cast<int64_t>(days) * kNsPerDay).substr(0, 10);
+  }
+  return finished({{"schema", "capacity/1"},
+                   {"used_bytes", used},
+                   {"cap_bytes", view.cap_bytes},
+                   {"free_bytes", view.free_bytes},
+                   {"segments_bytes", usage.segments},
+                   {"journal_bytes", usage.journal},
+                   {"catalog_bytes", usage.catalog},
+                   {"index_bytes", usage.index},
+                   {"other_bytes", usage.other},
+                   {"messages", usage.messages},
+                   {"deliveries", usage.deliveries},
+                   {"received_bytes", usage.received_bytes},
+                   {"message_bytes", usage.message_bytes},
+                   {"segments", usage.segment_count},
+                   {"journal_files", usage.journal_count},
+                   {"growth_bytes_a_day", static_cast<uint64_t>(view.growth_bytes_a_day)},
+                   {"growth_days", view.growth_days},
+                   {"full_date", std::move(full)},
+                   {"now", format_rfc3339(view.now)}});
+}
+
+std::string error_json(const Error& error) {
+  return finished({{"schema", "error/1"},
+                   {"error", {{"code", code_name(error.code)}, {"message", error.what}, {"hint", error.hint}}}});
+}
+
+}  // namespace arch::api

@@ -1,0 +1,285 @@
+// The same values for people.
+#include <algorithm>
+#include <cstdio>
+
+#include "query/api/api.h"
+#include "query/api/printable.h"
+#include "query/language/dates.h"
+#include "query/language/timezone.h"
+
+namespace arch::api {
+namespace {
+
+constexpr std::string_view kReset = "\x1b[0m";
+constexpr std::string_view kBold = "\x1b[1m";
+constexpr std::string_view kDim = "\x1b[2m";
+constexpr std::string_view kRed = "\x1b[31m";
+constexpr std::string_view kGreen = "\x1b[32m";
+constexpr std::string_view kYellow = "\x1b[33m";
+constexpr size_t kIdDigits = 16;  // of a digest: enough to be unique, short enough to copy
+constexpr size_t kBarCells = 40;
+
+class Writer {
+ public:
+  explicit Writer(const TextStyle& style) : style_(style) {
+    auto loaded = query::Timezone::load(style.timezone);
+    if (loaded) zone_ = std::move(*loaded);
+    zone_name_ = loaded ? style.timezone : "UTC";
+  }
+
+  std::string paint(std::string_view code, std::string_view text) const {
+    if (!style_.colour || text.empty()) return std::string(text);
+    return std::string(code) + std::string(text) + std::string(kReset);
+  }
+  /// Cut to the width less `taken` cells.
+  std::string fitted(std::string_view text, size_t taken) const {
+    if (style_.columns == 0) return std::string(text);
+    return fit(text, style_.columns > taken + 10 ? style_.columns - taken : 10);
+  }
+  std::string time(UnixNs time, bool with_zone) const {
+    int64_t utc = time / kNsPerSecond - (time % kNsPerSecond < 0 ? 1 : 0);
+    int64_t day = zone_.day_of(utc);
+    int64_t seconds = utc + zone_.offset_at(utc) - day * 86'400;
+    char text[16];
+    std::snprintf(text, sizeof text, " %02d:%02d", static_cast<int>(seconds / 3600),
+                  static_cast<int>(seconds / 60 % 60));
+    return query::format_day(day) + text + (with_zone ? " " + zone_name_ : "");
+  }
+  void line(const std::string& text) { out_ += text + "\n"; }
+  void field(std::string_view name, std::string_view value) {
+    if (value.empty()) return;
+    std::string label = std::string(name) + ":";
+    label.resize(std::max<size_t>(label.size() + 1, 12), ' ');
+    out_ += paint(kBold, label) + std::string(value) + "\n";
+  }
+  std::string take() { return std::move(out_); }
+
+ private:
+  const TextStyle& style_;
+  query::Timezone zone_;
+  std::string zone_name_;
+  std::string out_;
+};
+
+std::string plural(uint64_t count, std::string_view one) {
+  std::string many(one);
+  if (count != 1) many = many == "delivery" ? "deliveries" : many == "copy" ? "copies" : many + "s";
+  return count_text(count) + " " + many;
+}
+
+std::string person_text(const mime::Address& person) {
+  std::string name = one_line(person.name);
+  std::string address = one_line(person.address);
+  if (name.empty()) return address;
+  return address.empty() ? name : name + " <" + address + ">";
+}
+
+std::string people_text(const std::vector<mime::Address>& people) {
+  std::string out;
+  for (const mime::Address& person : people) out += (out.empty() ? "" : ", ") + person_text(person);
+  return out;
+}
+
+// Text with its marked ranges in bold.
+std::string marked(const search::Snippet& snippet, const Writer& writer) {
+  std::string out;
+  size_t at = 0;
+  for (const auto& [begin, end] : snippet.marks) {
+    out += one_line(std::string_view(snippet.text).substr(at, begin - at));
+    out += writer.paint(kBold, one_line(std::string_view(snippet.text).substr(begin, end - begin)));
+    at = end;
+  }
+  return out + one_line(std::string_view(snippet.text).substr(at));
+}
+
+// Lines of `text` broken between words, each behind two blanks; escape sequences take no cells.
+std::string wrapped(std::string_view text, size_t columns) {
+  constexpr std::string_view kIndent = "  ";
+  std::string out;
+  size_t used = 0;
+  for (size_t at = 0; at < text.size();) {
+    size_t end = std::min(text.find(' ', at), text.size());
+    std::string_view word = text.substr(at, end - at);
+    size_t cells = 0;
+    bool escape = false;
+    for (char c : word) {
+      if (c == '\x1b') escape = true;
+      if (!escape && (static_cast<uint8_t>(c) & 0xc0) != 0x80) ++cells;
+      if (escape && c == 'm') escape = false;
+    }
+    if (used > 0 && columns != 0 && kIndent.size() + used + 1 + cells > columns) {
+      out += "\n";
+      used = 0;
+    }
+    if (used == 0) {
+      out += kIndent;
+    } else {
+      out += " ";
+      ++used;
+    }
+    out += word;
+    used += cells;
+    at = end + 1;
+  }
+  return out;
+}
+
+void write_index(const search::Completeness& index, Writer* writer) {
+  std::string state = index.pending == 0 && index.pending_bytes == 0 ? "complete" : "behind";
+  if (index.complete_to != 0) state += " to " + writer->time(index.complete_to, true);
+  if (index.pending != 0) state += ", " + plural(index.pending, "delivery") + " pending";
+  if (index.pending_bytes != 0) state += ", " + size_text(index.pending_bytes) + " not yet read";
+  if (index.unread != 0)
+    state += ", " + plural(index.unread, "message") + " with attachments whose text is not searched";
+  if (index.partial != 0) state += ", " + plural(index.partial, "message") + " searched in part";
+  writer->line(writer->paint(kDim, "Index " + state + "."));
+}
+
+std::string percent(uint64_t part, uint64_t whole) {
+  char text[16];
+  std::snprintf(text, sizeof text, "%5.1f %%",
+                whole == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole));
+  return text;
+}
+
+}  // namespace
+
+std::string search_text(const search::Answer& answer, const search::Request& request, const TextStyle& style) {
+  Writer writer(style);
+  for (const query::Notice& notice : answer.notices)
+    writer.line(writer.paint(kYellow, "Note" +
+                                          (notice.column == 0 ? "" : ", column " + std::to_string(notice.column)) +
+                                          ": " + one_line(notice.text)));
+  for (const search::Hit& hit : answer.hits) {
+    const MessageInfo& info = hit.message;
+    std::string when = writer.time(info.date, false);
+    writer.line(writer.paint(kDim, when) + "  " + writer.fitted(people_text(info.from), when.size() + 2));
+    std::string subject = one_line(info.subject);
+    writer.line("  " + writer.paint(kBold, writer.fitted(subject.empty() ? "(no subject)" : subject, 2)));
+    if (!hit.snippet.text.empty()) writer.line(wrapped(marked(hit.snippet, writer), style.columns));
+    std::string last = info.digest.hex().substr(0, kIdDigits);
+    if (info.attachment_count > 0) last += "  " + plural(info.attachment_count, "attachment");
+    if (!hit.variants.empty()) last += "  and " + plural(hit.variants.size(), "copy");
+    writer.line("  " + writer.paint(kDim, last));
+    writer.line("");
+  }
+  std::string summary = (answer.total_exact ? "" : "at least ") + plural(answer.total, "mail");
+  if (!answer.interpreted.empty()) summary += " for " + one_line(answer.interpreted);
+  if (answer.hits.size() < answer.total && !answer.hits.empty())
+    summary +=
+        "; these are " + count_text(request.offset + 1) + " to " + count_text(request.offset + answer.hits.size());
+  writer.line(writer.paint(kBold, summary + "."));
+  write_index(answer.index, &writer);
+  return writer.take();
+}
+
+std::string message_text(const MessageView& view, const TextStyle& style) {
+  Writer writer(style);
+  const MessageInfo& info = view.info;
+  writer.field("Id", info.digest.hex());
+  writer.field("Date", writer.time(info.date, true));
+  writer.field("From", people_text(info.from));
+  writer.field("To", people_text(info.to));
+  writer.field("Cc", people_text(info.cc));
+  writer.field("Bcc", people_text(info.bcc));
+  writer.field("Subject", one_line(info.subject));
+  writer.field("Message-ID", one_line(info.message_id));
+  writer.field("Size", size_text(info.size));
+  if (info.partial)
+    writer.field("Note", "a limit was met while its structure was read; the stored bytes are complete");
+  for (const DeliveryInfo& one : view.deliveries) {
+    const Delivery& delivery = one.delivery;
+    std::string text = writer.time(delivery.captured, true) + " " + std::string(channel_name(delivery.channel));
+    if (delivery.has_mail_from) text += " from <" + one_line(delivery.mail_from) + ">";
+    constexpr size_t kShown = 20;
+    for (size_t i = 0; i < delivery.rcpt.size() && i < kShown; ++i)
+      text += (i == 0 ? " to <" : ", <") + one_line(delivery.rcpt[i].address) + ">";
+    if (delivery.rcpt.size() > kShown) text += " and " + count_text(delivery.rcpt.size() - kShown) + " more";
+    if (!delivery.queue_id.empty()) text += ", queue id " + one_line(delivery.queue_id);
+    if (!delivery.origin.empty()) text += ", " + one_line(delivery.origin);
+    writer.field("Delivery", text);
+  }
+  if (info.deliveries.size() > view.deliveries.size())
+    writer.field("Delivery", "and " + count_text(info.deliveries.size() - view.deliveries.size()) + " more");
+  for (const mime::Part& part : view.parts) {
+    if (!part.attachment) continue;
+    std::string name = part.filename.empty() ? "(no name)" : one_line(part.filename);
+    writer.field("Attachment", name + "  " + one_line(part.media_type) + "  " +
+                                   size_text(part.body_end - part.body_begin) + " encoded  part " + part.number);
+  }
+  for (const Digest& variant : view.variants) writer.field("Copy", variant.hex());
+  writer.line("");
+  if (view.body.empty()) {
+    writer.line(writer.paint(kDim, "(no readable text)"));
+  } else {
+    std::string body = lines(view.body);
+    while (!body.empty() && body.back() == '\n') body.pop_back();
+    writer.line(body);
+  }
+  if (view.body_cut)
+    writer.line(writer.paint(kDim, "(cut here at " + size_text(kBodyBytes) + "; --raw gives the whole message)"));
+  return writer.take();
+}
+
+std::string status_text(const StatusView& view, const TextStyle& style) {
+  Writer writer(style);
+  writer.field("Archive", one_line(view.directory) + "  " + view.id.hex());
+  writer.field("Mail", plural(view.messages, "message") + " in " + plural(view.deliveries, "delivery"));
+  if (view.archive.applied_to != 0) writer.field("Newest", writer.time(view.archive.applied_to, true));
+  writer.field("Segments", std::to_string(view.archive.last_segment));
+  if (view.rebuilding) writer.field("Catalog", "is being rebuilt; answers are not complete");
+  if (view.archive.pending_bytes != 0)
+    writer.field("Waiting", size_text(view.archive.pending_bytes) + " in the journal not yet read by the engine");
+  if (!view.index_note.empty()) {
+    writer.field("Index", writer.paint(kRed, one_line(view.index_note)));
+  } else if (!view.has_index) {
+    writer.field("Index", "none yet; archd, or archctl import, makes it");
+  } else {
+    write_index(view.index, &writer);
+  }
+  for (const std::string& alarm : view.archive.alarms) writer.field("Alarm", writer.paint(kRed, one_line(alarm)));
+  return writer.take();
+}
+
+std::string capacity_text(const CapacityView& view, const TextStyle& style) {
+  Writer writer(style);
+  const ArchiveUsage& usage = view.usage;
+  const uint64_t used = usage.total();
+  double share = view.cap_bytes == 0 ? 1.0 : static_cast<double>(used) / static_cast<double>(view.cap_bytes);
+  auto cells = std::min(kBarCells, static_cast<size_t>(share * static_cast<double>(kBarCells) + 0.5));
+  std::string_view colour = share >= 0.9 ? kRed : share >= 0.7 ? kYellow : kGreen;
+  writer.line(writer.paint(kBold, size_text(used)) + " of " + size_text(view.cap_bytes) + " used");
+  writer.line("[" + writer.paint(colour, std::string(cells, '#')) + std::string(kBarCells - cells, '.') + "] " +
+              percent(used, view.cap_bytes));
+  writer.line("");
+  const std::pair<const char*, uint64_t> kParts[] = {{"segments", usage.segments},
+                                                     {"journal", usage.journal},
+                                                     {"catalog", usage.catalog},
+                                                     {"index", usage.index},
+                                                     {"other", usage.other}};
+  for (const auto& [name, bytes] : kParts) {
+    char row[96];
+    std::snprintf(row, sizeof row, "  %-10s %12s  %s", name, size_text(bytes).c_str(), percent(bytes, used).c_str());
+    writer.line(row);
+  }
+  writer.line("");
+  writer.line("  " + plural(usage.messages, "message") + " in " + plural(usage.deliveries, "delivery") + ", " +
+              size_text(usage.received_bytes) + " received");
+  if (usage.received_bytes > 0)
+    writer.line("  everything together takes " + percent(used, usage.received_bytes).substr(0) +
+                " of what was received");
+  writer.line("  " + size_text(view.free_bytes) + " free on this file system");
+  if (view.growth_bytes_a_day >= 1) {
+    auto a_day = static_cast<uint64_t>(view.growth_bytes_a_day);
+    std::string text = "  grows by " + size_text(a_day) + " a day (last " + plural(view.growth_days, "day") + ")";
+    double days = used >= view.cap_bytes ? 0 : static_cast<double>(view.cap_bytes - used) / view.growth_bytes_a_day;
+    if (days < 36'500) text += ", full about " + query::format_day(view.now / kNsPerDay + static_cast<int64_t>(days));
+    writer.line(text);
+  } else {
+    writer.line("  growth is known after 7 days of capture");
+  }
+  if (used >= view.cap_bytes) writer.line(writer.paint(kRed, "  the cap is reached: raise it, or move the archive"));
+  return writer.take();
+}
+
+}  // namespace arch::api

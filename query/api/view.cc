@@ -1,0 +1,155 @@
+// From the archive to the values that are shown.
+#include <algorithm>
+#include <array>
+
+#include "engine/io/fs.h"
+#include "query/api/api.h"
+#include "query/extract/extract.h"
+#include "query/text/analyser.h"
+
+namespace arch::api {
+namespace {
+
+constexpr size_t kMaxDeliveries = 1'000;
+constexpr size_t kMaxVariants = 1'000;
+constexpr int64_t kGrowthDays = 90;
+constexpr int64_t kWeek = 7;
+
+Result<Digest> find(const Archive& archive, const std::string& id) {
+  ARCH_TRY(DigestPrefix prefix, DigestPrefix::parse(id));
+  return archive.resolve(prefix);
+}
+
+// What a mail program would show as the mail itself: text parts that are no attachments; of alternatives the plain one
+// when it has words; nothing of embedded messages.
+std::string readable_body(std::string_view bytes, const mime::Message& parsed, bool* cut) {
+  struct Container {
+    int depth;
+    size_t part;
+    std::string_view type;
+  };
+  std::vector<Container> open;
+  constexpr size_t kNone = static_cast<size_t>(-1);
+  size_t told = kNone;  // the multipart/alternative whose plain text was shown
+  std::string out;
+  *cut = false;
+  for (size_t i = 0; i < parsed.parts.size(); ++i) {
+    const mime::Part& part = parsed.parts[i];
+    while (!open.empty() && open.back().depth >= part.depth) open.pop_back();
+    if (part.container) {
+      open.push_back({part.depth, i, part.media_type});
+      continue;
+    }
+    bool embedded = false;
+    size_t alternative = kNone;
+    for (const Container& container : open) {
+      embedded = embedded || container.type == "message/rfc822";
+      if (container.type == "multipart/alternative") alternative = container.part;
+    }
+    bool html = part.media_type == "text/html";
+    if (embedded || part.attachment || (!html && part.media_type != "text/plain")) continue;
+    if (html && alternative != kNone && alternative == told) continue;
+    std::string text = mime::to_utf8(mime::decode_content(bytes, part, 4 * kBodyBytes), part.charset);
+    if (html) text = extract::html_to_text(text, true);
+    if (!text::Scanner(text).next()) continue;
+    if (!html && alternative != kNone) told = alternative;
+    if (!out.empty() && out.back() != '\n') out.push_back('\n');
+    if (out.size() + text.size() > kBodyBytes) {
+      size_t room = kBodyBytes - std::min<size_t>(out.size(), kBodyBytes);
+      while (room > 0 && room < text.size() && (static_cast<uint8_t>(text[room]) & 0xc0) == 0x80) --room;
+      *cut = true;
+      return out.append(text, 0, room);
+    }
+    out += text;
+  }
+  return out;
+}
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  if (values.size() % 2 == 1) return *middle;
+  return (*middle + *std::max_element(values.begin(), middle)) / 2;
+}
+
+void estimate_growth(CapacityView* view) {
+  const ArchiveUsage& usage = view->usage;
+  if (usage.days.empty() || usage.message_bytes == 0) return;
+  int64_t today = view->now / kNsPerDay;
+  int64_t first = std::max(usage.days.begin()->first, today - kGrowthDays);
+  if (today - first < kWeek) return;
+  // What is new takes as much room on disk as what there is.
+  double on_disk = static_cast<double>(usage.total()) / static_cast<double>(usage.message_bytes);
+  std::array<std::vector<double>, kWeek> weekdays;
+  for (int64_t day = first; day < today; ++day) {
+    auto known = usage.days.find(day);
+    double bytes = known == usage.days.end() ? 0 : static_cast<double>(known->second.new_bytes);
+    weekdays[static_cast<size_t>((day % kWeek + kWeek) % kWeek)].push_back(bytes * on_disk);
+  }
+  for (const std::vector<double>& weekday : weekdays) view->growth_bytes_a_day += median(weekday) / kWeek;
+  view->growth_days = static_cast<uint64_t>(today - first);
+}
+
+}  // namespace
+
+Result<std::string> raw_message(const Archive& archive, const std::string& id) {
+  ARCH_TRY(Digest digest, find(archive, id));
+  return archive.get(digest);
+}
+
+Result<MessageView> view_message(const Archive& archive, const std::string& id) {
+  MessageView view;
+  ARCH_TRY(Digest digest, find(archive, id));
+  ARCH_TRY(view.info, archive.info(digest));
+  ARCH_TRY(std::string bytes, archive.get(digest));
+  mime::Message parsed = mime::parse(bytes);
+  view.body = readable_body(bytes, parsed, &view.body_cut);
+  view.headers = std::move(parsed.headers);
+  view.parts = std::move(parsed.parts);
+  for (size_t i = 0; i < view.info.deliveries.size() && i < kMaxDeliveries; ++i) {
+    ARCH_TRY(DeliveryInfo delivery, archive.delivery(view.info.deliveries[i]));
+    view.deliveries.push_back(std::move(delivery));
+  }
+  if (view.info.message_id.empty()) return view;
+  ARCH_TRY(std::vector<uint64_t> same_id, archive.by_message_id(view.info.message_id));
+  for (uint64_t number : same_id) {
+    if (number == view.info.number || view.variants.size() == kMaxVariants) continue;
+    ARCH_TRY(MessageInfo other, archive.info(number));
+    if (other.mail_key == view.info.mail_key) view.variants.push_back(other.digest);
+  }
+  return view;
+}
+
+Result<StatusView> status(const Archive& archive, UnixNs now) {
+  StatusView view;
+  view.now = now;
+  view.directory = archive.directory();
+  view.id = archive.id();
+  view.rebuilding = archive.rebuilding();
+  ARCH_TRY(view.archive, archive.status());
+  ARCH_TRY(ArchiveUsage usage, archive.usage());
+  view.messages = usage.messages;
+  view.deliveries = usage.deliveries;
+  auto searcher = search::Searcher::open(archive);
+  if (!searcher) {  // a damaged index is part of the answer
+    view.index_note = describe(searcher.error());
+    view.index.stored = view.index.pending = view.archive.last_sequence;
+    return view;
+  }
+  view.has_index = (*searcher)->has_index();
+  ARCH_TRY(view.index, (*searcher)->completeness());
+  return view;
+}
+
+Result<CapacityView> capacity(const Archive& archive, uint64_t cap_bytes, UnixNs now) {
+  CapacityView view;
+  view.cap_bytes = cap_bytes;
+  view.now = now;
+  ARCH_TRY(view.usage, archive.usage());
+  ARCH_TRY(view.free_bytes, Fs::real().free_bytes(archive.directory()));
+  estimate_growth(&view);
+  return view;
+}
+
+}  // namespace arch::api

@@ -1,0 +1,623 @@
+#include "query/search/evaluate.h"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <thread>
+
+#include "engine/base/limits.h"
+#include "query/index/terms.h"
+
+namespace arch::search {
+namespace {
+
+using query::Node;
+
+constexpr size_t kWidenVisits = 20'000;  // words of the vocabulary looked at for one widened word
+constexpr size_t kWidenTerms = 300;      // that may join
+constexpr size_t kStemLetters = 3;       // the walk begins at no fewer
+constexpr size_t kChunk = 32;            // texts read at once by a thread
+constexpr size_t kThreadsFrom = 128;     // candidates that are worth a second thread
+constexpr size_t kFewCandidates = 256;   // reading so few texts is cheaper than a long posting list
+constexpr uint64_t kLongListFactor = 64;
+constexpr size_t kSmallEstimate = 1'000;
+
+constexpr uint32_t kTextPieces = piece_bit(TextPiece::kSubject) | piece_bit(TextPiece::kBody) |
+                                 piece_bit(TextPiece::kQuoted) | piece_bit(TextPiece::kFileName) |
+                                 piece_bit(TextPiece::kAttachment);
+
+// A bare "l'avenant" asks for avenant.
+std::string_view without_elision(std::string_view text) {
+  constexpr std::string_view kElided[] = {"l", "d",  "j",     "n",      "s",      "t",      "c",
+                                          "m", "qu", "jusqu", "lorsqu", "puisqu", "quoiqu", "presqu"};
+  for (;;) {
+    text::Scanner scanner(text);
+    if (!scanner.next()) return text;
+    if (std::find(std::begin(kElided), std::end(kElided), scanner.term()) == std::end(kElided)) return text;
+    size_t end = scanner.end();
+    if (!scanner.next()) return text;
+    std::string_view gap = text.substr(end, scanner.begin() - end);
+    if (gap != "'" && gap != "\u2019") return text;
+    text.remove_prefix(scanner.begin());
+  }
+}
+
+bool is_plain_latin(std::string_view word) {
+  return std::all_of(word.begin(), word.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+}
+
+bool is_leaf(const Node& node) {
+  return node.kind == Node::Kind::kWord || node.kind == Node::Kind::kPhrase || node.kind == Node::Kind::kExact ||
+         node.kind == Node::Kind::kPrefix;
+}
+
+template <class Call>
+Result<void> in_chunks(size_t count, const Call& call) {
+  const size_t chunks = (count + kChunk - 1) / kChunk;
+  std::atomic<size_t> next{0};
+  std::mutex mutex;
+  std::optional<Error> error;  // mutex
+  auto work = [&] {
+    for (;;) {
+      size_t taken = next.fetch_add(1);
+      if (taken >= chunks) return;
+      size_t chunk = chunks - 1 - taken;  // newest first
+      auto done = call(chunk * kChunk, std::min(count, (chunk + 1) * kChunk));
+      if (done) continue;
+      std::lock_guard<std::mutex> lock(mutex);
+      if (!error) error = done.error();
+      next = chunks;
+      return;
+    }
+  };
+  if (count >= kThreadsFrom) {
+    std::thread other(work);
+    work();
+    other.join();
+  } else {
+    work();
+  }
+  if (error) return tl::unexpected<Error>(std::move(*error));
+  return {};
+}
+
+}  // namespace
+
+Evaluation::Evaluation(const Archive& archive, const index::IndexReader* reader, const query::Node& tree, bool widen)
+    : archive_(archive), reader_(reader), tree_(tree), widen_(widen) {}
+
+// ── what each leaf asks ──
+
+Evaluation::Scope Evaluation::scope_of(const std::string& field) {
+  Scope scope;
+  if (field.empty()) {
+    scope.prefixes = {index::kGeneral};
+    scope.pieces = kTextPieces;
+  } else if (field == "subject") {
+    scope.prefixes = {index::kSubject};
+    scope.pieces = piece_bit(TextPiece::kSubject);
+  } else if (field == "filename") {
+    scope.prefixes = {index::kFileName};
+    scope.pieces = piece_bit(TextPiece::kFileName);
+  } else if (field == "body") {
+    scope.prefixes = {index::kGeneral};
+    scope.pieces = piece_bit(TextPiece::kBody) | piece_bit(TextPiece::kQuoted);
+    scope.text_decides = true;
+  } else if (field == "attachment") {
+    scope.prefixes = {index::kGeneral};
+    scope.pieces = piece_bit(TextPiece::kAttachment);
+    scope.text_decides = true;
+  } else if (field == "from") {
+    scope.prefixes = {index::kFrom};
+    scope.people = People::kFrom;
+  } else if (field == "to") {
+    scope.prefixes = {index::kTo, index::kCc};
+    scope.people = People::kTo;
+  } else if (field == "cc") {
+    scope.prefixes = {index::kCc};
+    scope.people = People::kCc;
+  } else if (field == "bcc") {
+    scope.prefixes = {index::kBcc};
+    scope.people = People::kBcc;
+  } else {
+    ARCH_CHECK(field == "rcpt");  // the parser makes leaves of text for no other field
+    scope.prefixes = {index::kRcpt};
+    scope.people = People::kRcpt;
+  }
+  return scope;
+}
+
+Result<void> Evaluation::compile(const Node& node, bool positive) {
+  if (is_leaf(node)) return compile_leaf(node, positive);
+  for (const Node& child : node.children)
+    ARCH_TRY_VOID(compile(child, node.kind == Node::Kind::kNot ? !positive : positive));
+  return {};
+}
+
+Result<void> Evaluation::compile_leaf(const Node& node, bool positive) {
+  Leaf leaf;
+  leaf.node = &node;
+  leaf.positive = positive;
+  leaf.scope = scope_of(node.field);
+  std::string_view text = node.text;
+  if (node.kind == Node::Kind::kWord) text = without_elision(text);
+  leaf.ask = text::ask(text);
+  const bool people = leaf.scope.people != People::kNone;
+
+  switch (node.kind) {
+    case Node::Kind::kPrefix:
+      ARCH_TRY_VOID(expand_prefix(&leaf));
+      break;
+    case Node::Kind::kExact:
+      leaf.phrase = true;
+      leaf.pattern = Pattern::exact(text);
+      break;
+    case Node::Kind::kWord:
+    default: {
+      const bool word = node.kind == Node::Kind::kWord;
+      leaf.pattern = Pattern::phrase(leaf.ask.words);
+      if (leaf.ask.only_whole) {
+        leaf.terms = leaf.ask.whole;
+      } else if (leaf.ask.words.size() == 1) {
+        leaf.terms = word ? leaf.ask.whole : leaf.ask.words;
+        if (word && widen_ && !people) ARCH_TRY_VOID(widen(&leaf, leaf.ask.words[0]));
+      } else {
+        leaf.phrase = true;
+        if (word) leaf.terms = leaf.ask.whole;
+      }
+      for (const std::string& term : leaf.terms) {
+        bool joined = term[0] == text::kJoinedMark;
+        if (term.find('@') == std::string::npos) leaf.pattern.add_word(joined ? term.substr(1) : term);
+      }
+      break;
+    }
+  }
+  if (leaf.phrase && !people && leaf.ask.words.size() > 1) {
+    text::index_pairs(
+        text, [&](std::string_view pair) { leaf.pairs.push_back(std::string(index::kPair) + std::string(pair)); });
+    std::sort(leaf.pairs.begin(), leaf.pairs.end());
+    leaf.pairs.erase(std::unique(leaf.pairs.begin(), leaf.pairs.end()), leaf.pairs.end());
+  }
+
+  for (const std::string& term : leaf.terms) leaf.estimate += frequency(leaf, term);
+  if (leaf.phrase) {
+    uint64_t least = UINT64_MAX;
+    for (const std::string& term : leaf.ask.required) least = std::min(least, frequency(leaf, term));
+    if (reader_ != nullptr)
+      for (const std::string& pair : leaf.pairs) least = std::min(least, reader_->frequency(pair));
+    leaf.estimate += least == UINT64_MAX ? 0 : least;
+  }
+  places_[&node] = leaves_.size();
+  leaves_.push_back(std::move(leaf));
+  return {};
+}
+
+// Words of the vocabulary that share the French or the English stem join as synonyms.
+Result<void> Evaluation::widen(Leaf* leaf, const std::string& word) {
+  if (reader_ == nullptr || word.size() <= kStemLetters || !is_plain_latin(word)) return {};
+  const text::Stemmer stemmers[] = {text::Stemmer(text::Stemmer::Language::kFrench),
+                                    text::Stemmer(text::Stemmer::Language::kEnglish)};
+  std::string stems[2];
+  size_t common = word.size();
+  for (size_t i = 0; i < 2; ++i) {
+    stems[i] = stemmers[i].stem(word);
+    size_t same = 0;
+    while (same < stems[i].size() && same < word.size() && stems[i][same] == word[same]) ++same;
+    common = std::min(common, same);
+  }
+  if (common < kStemLetters) return {};
+  // One letter less: regional and regionaux share a stem that is only the first of them.
+  if (common > kStemLetters) --common;
+  size_t visits = 0;
+  size_t joined = 0;
+  for (std::string_view prefix : leaf->scope.prefixes) {
+    std::string begin = std::string(prefix) + word.substr(0, common);
+    ARCH_TRY_VOID(reader_->vocabulary(begin, [&](const std::string& entry, uint64_t) {
+      if (++visits > kWidenVisits || joined >= kWidenTerms) return false;
+      std::string term = entry.substr(prefix.size());
+      if (term == word || !is_plain_latin(term)) return true;
+      if (stemmers[0].stem(term) == stems[0] || stemmers[1].stem(term) == stems[1]) {
+        leaf->terms.push_back(term);
+        ++joined;
+      }
+      return true;
+    }));
+  }
+  if (visits > kWidenVisits || joined >= kWidenTerms)
+    notices_.push_back(
+        {leaf->node->column, "'" + leaf->node->text + "' has so many relatives that not all were asked"});
+  return {};
+}
+
+Result<void> Evaluation::expand_prefix(Leaf* leaf) {
+  // Words, joined terms of compounds ("=fa202400123"), and addresses when it is written like the beginning of one.
+  std::vector<std::string> begins;
+  std::string run;
+  for (const std::string& word : leaf->ask.words) run += word;
+  if (leaf->ask.words.size() == 1) {
+    begins.push_back(run);
+    leaf->pattern.set_prefix(run);
+  }
+  begins.push_back(text::kJoinedMark + run);
+  std::string address = text::address_term(leaf->node->text);
+  const bool like_address = address.find_first_of("@.-_+") != std::string::npos;
+  if (like_address) begins.push_back(address);
+  if (reader_ == nullptr) return {};
+
+  std::set<std::string> terms;
+  bool too_many = false;
+  for (std::string_view prefix : leaf->scope.prefixes) {
+    for (const std::string& begin : begins) {
+      ARCH_TRY_VOID(reader_->vocabulary(std::string(prefix) + begin, [&](const std::string& entry, uint64_t) {
+        std::string term = entry.substr(prefix.size());
+        // A bare word does not look at people, so neither does its beginning.
+        if (term.find('@') != std::string::npos && begin != address) return true;
+        terms.insert(std::move(term));
+        too_many = terms.size() > limits::kPrefixExpansion;
+        return !too_many;
+      }));
+      if (too_many)
+        return fail(Code::kInvalid,
+                    "column " + std::to_string(leaf->node->column) + ": more than " +
+                        std::to_string(limits::kPrefixExpansion) + " words begin with '" + leaf->node->text + "'",
+                    "write more of the word");
+    }
+  }
+  for (const std::string& term : terms) {
+    leaf->terms.push_back(term);
+    leaf->pattern.add_word(term[0] == text::kJoinedMark ? term.substr(1) : term);
+  }
+  return {};
+}
+
+uint64_t Evaluation::frequency(const Leaf& leaf, const std::string& term) const {
+  uint64_t sum = 0;
+  if (reader_ == nullptr) return sum;
+  for (std::string_view prefix : leaf.scope.prefixes) sum += reader_->frequency(std::string(prefix) + term);
+  return sum;
+}
+
+std::vector<Wanted> Evaluation::wanted() const {
+  std::vector<Wanted> out;
+  for (const Leaf& leaf : leaves_)
+    if (leaf.positive && leaf.scope.pieces != 0) out.push_back({&leaf.pattern, leaf.scope.pieces});
+  return out;
+}
+
+// ── sets ──
+
+Result<Numbers> Evaluation::run() {
+  ARCH_TRY_VOID(compile(tree_, true));
+  ARCH_TRY(Set set, evaluate(tree_, nullptr));
+  if (!set.complement) return std::move(set.numbers);
+  if (reader_ == nullptr) return Numbers();
+  ARCH_TRY(Numbers all, reader_->all());
+  if (set.numbers.empty()) return all;
+  return subtract(all, set.numbers);
+}
+
+uint64_t Evaluation::estimate(const Node& node) const {
+  switch (node.kind) {
+    case Node::Kind::kAnd: {
+      uint64_t least = UINT64_MAX;
+      for (const Node& child : node.children) least = std::min(least, estimate(child));
+      return least;
+    }
+    case Node::Kind::kOr: {
+      uint64_t sum = 0;
+      for (const Node& child : node.children) {
+        uint64_t more = estimate(child);
+        sum = more > UINT64_MAX - sum ? UINT64_MAX : sum + more;
+      }
+      return sum;
+    }
+    case Node::Kind::kId:
+      return 1;
+    case Node::Kind::kHas:
+    case Node::Kind::kDate:
+    case Node::Kind::kAll:
+    case Node::Kind::kNot:
+      return UINT64_MAX / 2;
+    default:
+      return leaves_[places_.at(&node)].estimate;
+  }
+}
+
+// In which order an AND looks at its parts: what only reads posting lists first, then what reads texts of few, then dates,
+// then what reads texts of many, at last what takes away.
+int Evaluation::rank(const Node& node) const {
+  switch (node.kind) {
+    case Node::Kind::kAnd:
+    case Node::Kind::kOr: {
+      int worst = 0;
+      for (const Node& child : node.children) worst = std::max(worst, rank(child));
+      return worst;
+    }
+    case Node::Kind::kNot:
+    case Node::Kind::kAll:
+      return 4;
+    case Node::Kind::kDate:
+      return 2;
+    case Node::Kind::kId:
+    case Node::Kind::kHas:
+      return 0;
+    default: {
+      const Leaf& leaf = leaves_[places_.at(&node)];
+      if (!leaf.phrase && !leaf.scope.text_decides) return 0;
+      return leaf.estimate <= kSmallEstimate ? 1 : 3;
+    }
+  }
+}
+
+// With `within`, the result is a subset of it and no complement.
+Result<Set> Evaluation::evaluate(const Node& node, const Numbers* within) {
+  switch (node.kind) {
+    case Node::Kind::kAll:
+      if (within != nullptr) return Set{*within, false};
+      return Set{{}, true};
+    case Node::Kind::kAnd:
+      return evaluate_and(node, within);
+    case Node::Kind::kOr: {
+      Set sum;
+      for (const Node& child : node.children) {
+        ARCH_TRY(Set more, evaluate(child, within));
+        sum = either(std::move(sum), std::move(more));
+      }
+      return sum;
+    }
+    case Node::Kind::kNot: {
+      ARCH_TRY(Set inner, evaluate(node.children[0], within));
+      if (within != nullptr) return Set{subtract(*within, inner.numbers), false};
+      inner.complement = !inner.complement;
+      return inner;
+    }
+    default:
+      break;
+  }
+  Numbers numbers;
+  switch (node.kind) {
+    case Node::Kind::kDate: {
+      ARCH_TRY(numbers, date(node, within));
+      break;
+    }
+    case Node::Kind::kId: {
+      ARCH_TRY(numbers, identity(node));
+      break;
+    }
+    case Node::Kind::kHas: {
+      if (reader_ == nullptr) break;
+      ARCH_TRY(numbers, reader_->postings(
+                            std::string(node.text == "encrypted" ? index::kIsEncrypted : index::kHasAttachment)));
+      break;
+    }
+    default: {
+      ARCH_TRY(numbers, evaluate_leaf(leaves_[places_.at(&node)], within));
+      break;
+    }
+  }
+  if (within != nullptr) numbers = intersect(numbers, *within);
+  return Set{std::move(numbers), false};
+}
+
+Result<Set> Evaluation::evaluate_and(const Node& node, const Numbers* within) {
+  struct Part {
+    const Node* node;
+    int rank;
+    uint64_t estimate;
+  };
+  std::vector<Part> parts;
+  for (const Node& child : node.children) parts.push_back({&child, rank(child), estimate(child)});
+  std::stable_sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) {
+    return a.rank != b.rank ? a.rank < b.rank : a.estimate < b.estimate;
+  });
+  Set current{{}, true};  // everything
+  for (const Part& part : parts) {
+    const Numbers* limit = current.complement ? within : &current.numbers;
+    ARCH_TRY(Set next, evaluate(*part.node, limit));
+    current = current.complement ? both(std::move(current), std::move(next)) : std::move(next);
+    if (!current.complement && current.numbers.empty()) break;
+  }
+  return current;
+}
+
+Result<Numbers> Evaluation::date(const Node& node, const Numbers* within) const {
+  // Reading the columns of few is cheaper than of all.
+  constexpr size_t kShare = 8;
+  if (within != nullptr && (reader_ == nullptr || within->size() < reader_->documents() / kShare + kShare)) {
+    ARCH_TRY(std::vector<index::Column> dates, columns(*within));
+    Numbers out;
+    for (size_t i = 0; i < dates.size(); ++i)
+      if (dates[i].date_s >= node.from_s && dates[i].date_s < node.to_s) out.push_back((*within)[i]);
+    return out;
+  }
+  if (reader_ == nullptr) return Numbers();
+  return reader_->date_range(node.from_s, node.to_s);
+}
+
+Result<std::vector<index::Column>> Evaluation::columns(const Numbers& numbers) const {
+  std::vector<index::Column> out(numbers.size());
+  if (reader_ != nullptr) {
+    ARCH_TRY(out, reader_->columns(numbers));
+  }
+  Numbers missing;
+  for (size_t i = 0; i < out.size(); ++i)
+    if (out[i].date_s == 0 && out[i].mail_key == 0) missing.push_back(numbers[i]);
+  if (missing.empty()) return out;
+  ARCH_TRY(std::vector<MessageInfo> infos, archive_.infos(missing));
+  size_t next = 0;
+  for (index::Column& column : out) {
+    if (column.date_s != 0 || column.mail_key != 0) continue;
+    const MessageInfo& info = infos[next++];
+    column.date_s = static_cast<uint32_t>(std::clamp<int64_t>(info.date / kNsPerSecond, 0, UINT32_MAX));
+    column.mail_key = info.mail_key;
+  }
+  return out;
+}
+
+// From the catalog: it knows them before the index does.
+Result<Numbers> Evaluation::identity(const Node& node) const {
+  auto by_digest = [&]() -> Result<Numbers> {
+    auto prefix = DigestPrefix::parse(node.text);
+    if (!prefix) return Numbers();
+    auto digest = archive_.resolve(*prefix);
+    if (!digest && digest.error().code == Code::kNotFound) return Numbers();
+    if (!digest) return tl::unexpected<Error>(digest.error());
+    ARCH_TRY(MessageInfo info, archive_.info(*digest));
+    return Numbers{info.number};
+  };
+  if (node.field == "hash") return by_digest();
+  ARCH_TRY(Numbers numbers, archive_.by_message_id(node.text));
+  std::sort(numbers.begin(), numbers.end());
+  if (node.field == "id") return numbers;
+  if (numbers.empty()) {
+    ARCH_TRY(numbers, by_digest());
+  }
+  std::vector<Numbers> threads;
+  if (!numbers.empty()) {
+    ARCH_TRY(std::vector<MessageInfo> infos, archive_.infos(numbers));
+    std::set<uint64_t> seen;
+    for (const MessageInfo& info : infos) {
+      if (!seen.insert(info.thread).second) continue;
+      ARCH_TRY(Numbers thread, archive_.by_thread(info.thread));
+      std::sort(thread.begin(), thread.end());
+      threads.push_back(std::move(thread));
+    }
+  }
+  return unite(std::move(threads));
+}
+
+// ── words and phrases ──
+
+Result<Numbers> Evaluation::postings(const Leaf& leaf, const std::string& term, const Numbers* within) const {
+  std::vector<Numbers> lists;
+  for (std::string_view prefix : leaf.scope.prefixes) {
+    ARCH_TRY(Numbers list, reader_->postings(std::string(prefix) + term));
+    if (within != nullptr) list = intersect(list, *within);
+    lists.push_back(std::move(list));
+  }
+  return unite(std::move(lists));
+}
+
+Result<Numbers> Evaluation::evaluate_leaf(const Leaf& leaf, const Numbers* within) {
+  if (reader_ == nullptr) return Numbers();
+  std::vector<Numbers> lists;
+  for (const std::string& term : leaf.terms) {
+    ARCH_TRY(Numbers list, postings(leaf, term, within));
+    lists.push_back(std::move(list));
+  }
+  Numbers certain = unite(std::move(lists));
+  if (leaf.scope.text_decides) {
+    if (leaf.phrase) {
+      ARCH_TRY(Numbers more, candidates(leaf, within));
+      certain = unite(certain, more);
+    }
+    return verified(leaf, certain);
+  }
+  if (!leaf.phrase) return certain;
+  ARCH_TRY(Numbers possible, candidates(leaf, within));
+  possible = subtract(possible, certain);
+  ARCH_TRY(Numbers found, verified(leaf, possible));
+  return unite(certain, found);
+}
+
+// Every message that can hold the phrase, and some that do not.
+Result<Numbers> Evaluation::candidates(const Leaf& leaf, const Numbers* within) const {
+  struct Term {
+    std::string term;
+    bool pair;
+    uint64_t frequency;
+  };
+  std::vector<Term> terms;
+  for (const std::string& word : leaf.ask.required) {
+    // In a phrase every common word is part of a pair, which is much rarer.
+    if (!leaf.pairs.empty() && text::is_common(word)) continue;
+    terms.push_back({word, false, frequency(leaf, word)});
+  }
+  for (const std::string& pair : leaf.pairs) terms.push_back({pair, true, reader_->frequency(pair)});
+  std::sort(terms.begin(), terms.end(), [](const Term& a, const Term& b) { return a.frequency < b.frequency; });
+  std::optional<Numbers> current;
+  for (const Term& term : terms) {
+    if (current && current->size() <= kFewCandidates && term.frequency / kLongListFactor > current->size()) break;
+    const Numbers* limit = current ? &*current : within;
+    Numbers next;
+    if (term.pair) {
+      ARCH_TRY(next, reader_->postings(term.term));
+      if (limit != nullptr) next = intersect(next, *limit);
+    } else {
+      ARCH_TRY(next, postings(leaf, term.term, limit));
+    }
+    current = std::move(next);
+    if (current->empty()) break;
+  }
+  return current ? std::move(*current) : Numbers();
+}
+
+Result<Numbers> Evaluation::verified(const Leaf& leaf, const Numbers& numbers) {
+  std::vector<char> found(numbers.size(), 0);
+  std::atomic<uint64_t> without_text{0};
+  auto check = [&](size_t begin, size_t end) -> Result<void> {
+    std::vector<uint64_t> chunk(numbers.begin() + static_cast<std::ptrdiff_t>(begin),
+                                numbers.begin() + static_cast<std::ptrdiff_t>(end));
+    if (leaf.scope.people != People::kNone) {
+      ARCH_TRY(std::vector<MessageInfo> infos, archive_.infos(chunk));
+      for (size_t i = 0; i < infos.size(); ++i) {
+        ARCH_TRY(bool matches, people_match(leaf, infos[i]));
+        found[begin + i] = matches ? 1 : 0;
+      }
+      return {};
+    }
+    ARCH_TRY(std::vector<MessageText> texts, archive_.texts(chunk));
+    for (size_t i = 0; i < texts.size(); ++i) {
+      if (texts[i].empty()) ++without_text;
+      for (const TextPiece& piece : texts[i]) {
+        if ((leaf.scope.pieces & piece_bit(piece.field)) == 0 || !leaf.pattern.found_in(piece.text)) continue;
+        found[begin + i] = 1;
+        break;
+      }
+    }
+    return {};
+  };
+  ARCH_TRY_VOID(in_chunks(numbers.size(), check));
+  unverified_ += without_text;
+  Numbers out;
+  for (size_t i = 0; i < numbers.size(); ++i)
+    if (found[i] != 0) out.push_back(numbers[i]);
+  return out;
+}
+
+Result<bool> Evaluation::people_match(const Leaf& leaf, const MessageInfo& message) const {
+  auto any = [&](const std::vector<mime::Address>& people) {
+    return std::any_of(people.begin(), people.end(), [&](const mime::Address& person) {
+      return leaf.pattern.found_in(person.name) || leaf.pattern.found_in(person.address);
+    });
+  };
+  switch (leaf.scope.people) {
+    case People::kFrom:
+      return any(message.from);
+    case People::kTo:
+      return any(message.to) || any(message.cc);
+    case People::kCc:
+      return any(message.cc);
+    case People::kRcpt:
+      if (any(message.to) || any(message.cc)) return true;
+      break;
+    default:
+      break;
+  }
+  if (any(message.bcc)) return true;
+  std::set<std::string> named;
+  if (leaf.scope.people == People::kBcc)
+    for (const auto* list : {&message.to, &message.cc})
+      for (const mime::Address& person : *list) named.insert(text::address_term(person.address));
+  for (uint64_t sequence : message.deliveries) {
+    ARCH_TRY(DeliveryInfo delivery, archive_.delivery(sequence));
+    for (const Recipient& recipient : delivery.delivery.rcpt)
+      if (leaf.pattern.found_in(recipient.address) && named.count(text::address_term(recipient.address)) == 0)
+        return true;
+  }
+  return false;
+}
+
+}  // namespace arch::search

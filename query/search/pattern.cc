@@ -1,0 +1,98 @@
+#include "query/search/pattern.h"
+
+#include <unicode/bytestream.h>
+#include <unicode/normalizer2.h>
+#include <unicode/stringpiece.h>
+
+#include "query/text/analyser.h"
+
+namespace arch::search {
+
+std::string spelled(std::string_view text) {
+  UErrorCode status = U_ZERO_ERROR;
+  static const icu::Normalizer2* const casefold = [] {
+    UErrorCode code = U_ZERO_ERROR;
+    return icu::Normalizer2::getNFKCCasefoldInstance(code);  // owned by ICU
+  }();
+  std::string out;
+  if (casefold == nullptr) return std::string(text);
+  icu::StringByteSink<std::string> sink(&out);
+  casefold->normalizeUTF8(0, icu::StringPiece(text.data(), static_cast<int32_t>(text.size())), sink, nullptr, status);
+  return U_SUCCESS(status) ? out : std::string(text);
+}
+
+Pattern Pattern::phrase(const std::vector<std::string>& words) {
+  Pattern out;
+  out.sequence_ = words;
+  out.make_borders();
+  return out;
+}
+
+Pattern Pattern::exact(std::string_view text) {
+  Pattern out;
+  text::tokenize(text, [&](const text::Token& token) {
+    out.sequence_.push_back(token.term);
+    out.spelled_.push_back(spelled(text.substr(token.begin, token.end - token.begin)));
+  });
+  out.make_borders();
+  return out;
+}
+
+void Pattern::make_borders() {
+  const std::vector<std::string>& words = spelled_.empty() ? sequence_ : spelled_;
+  borders_.assign(words.size(), 0);
+  for (size_t i = 1; i < words.size(); ++i) {
+    uint32_t border = borders_[i - 1];
+    while (border > 0 && words[border] != words[i]) border = borders_[border - 1];
+    borders_[i] = words[border] == words[i] ? border + 1 : 0;
+  }
+}
+
+bool Pattern::found_in(std::string_view text) const {
+  bool found = false;
+  each(text, [&](size_t, size_t) {
+    found = true;
+    return false;
+  });
+  return found;
+}
+
+void Pattern::each(std::string_view text, const std::function<bool(size_t, size_t)>& match) const {
+  const size_t count = sequence_.size();
+  std::vector<size_t> begins(count);  // of the last `count` words, a ring
+  size_t matched = 0;
+  size_t index = 0;
+  std::string scratch;
+  std::string spelling;
+  for (text::Scanner scanner(text); scanner.next(); ++index) {
+    std::string_view term = scanner.term();
+    if (count > 0) {
+      begins[index % count] = scanner.begin();
+      bool has_spelling = false;
+      auto same = [&](size_t i) {
+        if (term != sequence_[i]) return false;
+        if (spelled_.empty()) return true;
+        if (!has_spelling) {
+          spelling = spelled(text.substr(scanner.begin(), scanner.end() - scanner.begin()));
+          has_spelling = true;
+        }
+        return spelling == spelled_[i];
+      };
+      while (matched > 0 && !same(matched)) matched = borders_[matched - 1];
+      if (same(matched)) ++matched;
+      if (matched == count) {
+        matched = 0;
+        if (!match(begins[(index + 1) % count], scanner.end())) return;
+        continue;
+      }
+    }
+    bool single = !prefix_.empty() && term.substr(0, prefix_.size()) == prefix_;
+    if (!single && !words_.empty()) {
+      scratch.assign(term);
+      single = words_.count(scratch) != 0;
+    }
+    if (single && !match(scanner.begin(), scanner.end())) return;
+  }
+}
+
+}  // namespace arch::search

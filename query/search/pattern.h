@@ -1,0 +1,43 @@
+// What one word or phrase of a query matches in running text: the text decides what the index could only propose.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+namespace arch::search {
+
+/// Linear in the text, whatever it holds. A value; const members from any thread.
+class Pattern {
+ public:
+  Pattern() = default;
+  /// Words in order, folded.
+  static Pattern phrase(const std::vector<std::string>& words);
+  /// The words of `text` in order with their accents; case does not count.
+  static Pattern exact(std::string_view text);
+
+  /// A single word that matches too (folded).
+  void add_word(std::string word) { words_.insert(std::move(word)); }
+  /// Every word that begins so (folded) matches too; empty: none.
+  void set_prefix(std::string prefix) { prefix_ = std::move(prefix); }
+
+  bool found_in(std::string_view text) const;
+  /// Calls back with the bytes of each match, in order; phrases do not overlap. Ends early on false.
+  void each(std::string_view text, const std::function<bool(size_t begin, size_t end)>& match) const;
+
+ private:
+  void make_borders();
+  std::vector<std::string> sequence_;  // folded
+  std::vector<std::string> spelled_;   // exact(): the same words with accents
+  std::vector<uint32_t> borders_;      // Knuth, Morris, Pratt: longest proper prefix that is a suffix
+  std::unordered_set<std::string> words_;
+  std::string prefix_;
+};
+
+/// Lower case and composed, accents kept (Unicode's NFKC_Casefold).
+std::string spelled(std::string_view text);
+
+}  // namespace arch::search
