@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <deque>
 #include <future>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 
@@ -24,8 +25,6 @@ using segment_format::Step;
 using segment_format::Stream;
 
 namespace {
-
-constexpr size_t kSampleBytes = 128u << 10;  // of a large part: does it compress at all?
 
 struct Compressed {
   Block block;
@@ -52,24 +51,15 @@ std::string zstd_frame(std::string_view raw, int level) {
   return out;
 }
 
-// Worth it from one part in a hundred on: below that the reader's time is worth more.
-bool shrinks(size_t compressed, size_t raw) { return compressed < raw - raw / 100; }
-
 Compressed compress_block(Stream stream, std::string raw, int level) {
   Compressed out;
   out.block.stream = stream;
   out.block.raw_size = raw.size();
-  // A photograph or an archive says so in its first bytes; then the rest need not be tried.
-  const bool hopeless =
-      stream == Stream::kLargePart && raw.size() > 2 * kSampleBytes &&
-      !shrinks(zstd_frame(std::string_view(raw).substr(raw.size() / 2, kSampleBytes), 1).size(), kSampleBytes);
-  if (!hopeless) {
-    std::string frame = zstd_frame(raw, level);
-    if (shrinks(frame.size(), raw.size())) {
-      out.block.codec = Codec::kZstd;
-      out.block.level = static_cast<uint8_t>(level);
-      out.stored = std::move(frame);
-    }
+  std::string frame = zstd_frame(raw, level);
+  if (frame.size() < raw.size()) {
+    out.block.codec = Codec::kZstd;
+    out.block.level = static_cast<uint8_t>(level);
+    out.stored = std::move(frame);
   }
   if (out.block.codec == Codec::kStored) out.stored = std::move(raw);
   out.block.stored_size = out.stored.size();
@@ -150,6 +140,7 @@ class SolidStream {
 struct PlannedMessage {
   size_t item = 0;
   uint64_t thread = 0;
+  pack::House house;
   UnixNs date = 0;
   std::vector<Piece> pieces;
 };
@@ -170,13 +161,17 @@ struct Plan {
   uint64_t shared_blobs = 0;
 };
 
+tl::unexpected<Error> changed(const PackItem& item) {
+  return fail(Code::kCorrupt, "message " + item.digest.hex() + " does not have its digest any more",
+              "run: archctl verify; nothing was packed, the journal files stay");
+}
+
+// The digest is compared where the plan is made and when the segment is read back, not at each reading between.
 Result<std::string> read_message(PackSource& source, const PackItem& item, size_t index) {
   std::string message;
   auto delivery = source.read(index, &message);
   if (!delivery) return tl::unexpected<Error>(delivery.error());
-  if (message.size() != item.message_size || Sha256::of(as_bytes(message)) != item.digest)
-    return fail(Code::kCorrupt, "message " + item.digest.hex() + " does not have its digest any more",
-                "run: archctl verify; nothing was packed, the journal files stay");
+  if (message.size() != item.message_size) return changed(item);
   return message;
 }
 
@@ -186,23 +181,34 @@ Result<Plan> make_plan(const std::vector<PackItem>& items, PackSource& source, c
   for (size_t i = 0; i < items.size(); ++i) {
     if (!items[i].store_message || !seen.emplace(items[i].digest, true).second) continue;
     ARCH_TRY(std::string message, read_message(source, items[i], i));
+    if (Sha256::of(as_bytes(message)) != items[i].digest) return changed(items[i]);
     const mime::Message parsed = mime::parse(message);
     PlannedMessage planned;
     planned.item = i;
     planned.thread = pack::thread_key(parsed);
+    planned.house = pack::house_of(parsed);
     planned.date = parsed.has_date ? parsed.date : parsed.received;
     planned.pieces = pack::find_pieces(message, parsed, options);
     plan.messages.push_back(std::move(planned));
   }
-  // Threads by their first mail, so that neighbours in time stay neighbours; mails of a thread next to each other.
-  std::unordered_map<uint64_t, std::pair<UnixNs, size_t>> first;
+  // Threads by the house that began them, then by their first mail; mails of a thread next to each other, by date.
+  using Place = std::tuple<UnixNs, size_t>;
+  struct Begin {
+    Place place;
+    pack::House house;
+  };
+  std::unordered_map<uint64_t, Begin> begins;
   for (const PlannedMessage& message : plan.messages) {
-    auto [entry, fresh] = first.emplace(message.thread, std::make_pair(message.date, message.item));
-    if (!fresh) entry->second = std::min(entry->second, std::make_pair(message.date, message.item));
+    const Begin mine{{message.date, message.item}, message.house};
+    auto [entry, fresh] = begins.emplace(message.thread, mine);
+    if (!fresh && mine.place < entry->second.place) entry->second = mine;
   }
   std::sort(plan.messages.begin(), plan.messages.end(), [&](const PlannedMessage& a, const PlannedMessage& b) {
-    if (a.thread != b.thread) return first[a.thread] < first[b.thread];
-    return std::make_pair(a.date, a.item) < std::make_pair(b.date, b.item);
+    if (a.thread != b.thread) {
+      const Begin &first = begins.at(a.thread), &second = begins.at(b.thread);
+      return std::tie(first.house, first.place) < std::tie(second.house, second.place);
+    }
+    return std::tie(a.date, a.item) < std::tie(b.date, b.item);
   });
   for (size_t m = 0; m < plan.messages.size(); ++m) {
     for (size_t p = 0; p < plan.messages[m].pieces.size(); ++p) {
@@ -290,8 +296,9 @@ Result<PackResult> pack_segment(Fs& fs, const ArchiveId& archive, uint32_t numbe
       segment_format::MessageEntry entry;
       entry.digest = item.digest;
       entry.size = message.size();
-      const std::string skeleton = pack::make_skeleton(message, planned.pieces, &entry.crlf, &entry.steps);
-      entry.skeleton_size = skeleton.size();
+      const auto skeleton = pack::make_skeleton(message, planned.pieces, &entry.crlf, &entry.steps);
+      if (!skeleton) return changed(item);
+      entry.skeleton_size = skeleton->size();
       size_t step = 0;
       for (size_t p = 0; p < planned.pieces.size(); ++p) {
         const Piece& piece = planned.pieces[p];
@@ -302,11 +309,12 @@ Result<PackResult> pack_segment(Fs& fs, const ArchiveId& archive, uint32_t numbe
             own != plan.own.end() ? own->second.index : footer.blobs.size() + plan.foreign.at(piece.digest);
         if (own == plan.own.end() || own->second.message != m || own->second.piece != p || !own->second.large)
           continue;
-        std::string content = pack::stored_form(message, piece);
-        for (size_t at = 0; at < content.size(); at += options.cut_bytes)
-          ARCH_TRY_VOID(writer.add(Stream::kLargePart, content.substr(at, options.cut_bytes)));
+        const auto content = pack::stored_form(message, piece);
+        if (!content) return changed(item);
+        for (size_t at = 0; at < content->size(); at += options.cut_bytes)
+          ARCH_TRY_VOID(writer.add(Stream::kLargePart, content->substr(at, options.cut_bytes)));
       }
-      ARCH_TRY_VOID(skeletons.add(skeleton));
+      ARCH_TRY_VOID(skeletons.add(*skeleton));
       message_index.emplace(item.digest, footer.messages.size());
       result.raw_bytes += message.size();
       if (entry.steps.empty()) ++result.stored_whole;
@@ -318,7 +326,9 @@ Result<PackResult> pack_segment(Fs& fs, const ArchiveId& archive, uint32_t numbe
     for (const auto& [digest, blob] : small) {
       const PlannedMessage& planned = plan.messages[blob->message];
       ARCH_TRY(std::string message, read_message(source, items[planned.item], planned.item));
-      ARCH_TRY_VOID(parts.add(pack::stored_form(message, planned.pieces[blob->piece])));
+      const auto content = pack::stored_form(message, planned.pieces[blob->piece]);
+      if (!content) return changed(items[planned.item]);
+      ARCH_TRY_VOID(parts.add(*content));
     }
     ARCH_TRY_VOID(parts.flush());
 

@@ -2,8 +2,8 @@
 //
 // Messages are cut at MIME part boundaries by byte offsets (engine/mime finds them); a base64 part whose re-encoding
 // reproduces its bytes is stored decoded; each part once in the archive. What does not rebuild to the same SHA-256 is
-// stored whole. Skeletons lie thread by thread in solid zstd blocks of about 1 MiB, small parts likewise by kind, a part
-// over 64 KiB has frames of its own. Layout: docs/segment-format.md.
+// stored whole. Skeletons lie thread by thread in solid zstd blocks of about 2 MiB, threads that one house began next to
+// each other; small parts likewise by kind; a part over 64 KiB has frames of its own. Layout: docs/segment-format.md.
 //
 // Order     Written to `tmp/`, fdatasynced, opened and every message read back and its SHA-256 compared (through the same
 //           SegmentReader that will serve it), mode 0444, renamed into place, both directories synced. Only then does the
@@ -23,10 +23,11 @@ namespace arch {
 
 struct PackOptions {
   int level = 9;                    ///< zstd, 1..19
-  uint32_t block_bytes = 1u << 20;  ///< solid blocks; recorded per block, so a later release may choose otherwise
-  uint32_t own_frame_bytes = 64u << 10;   ///< a part at least this large has frames of its own
-  uint32_t cut_bytes = 16u << 20;         ///< largest frame
-  uint32_t inline_part_bytes = 2u << 10;  ///< a smaller decoded part stays in the skeleton stream
+  uint32_t block_bytes = 2u << 20;  ///< solid blocks; recorded per block, so a later release may choose otherwise
+  uint32_t own_frame_bytes = 64u << 10;  ///< a part at least this large has frames of its own
+  uint32_t cut_bytes = 16u << 20;        ///< largest frame
+  uint32_t inline_part_bytes =
+      2u << 10;  ///< a smaller decoded part stays in the skeleton stream; text does up to own_frame_bytes
   int threads = 2;
 };
 
