@@ -1,0 +1,137 @@
+"""archd and archctl side by side.
+
+Claim   The daemon takes mail, makes it findable within seconds, restarts what dies, stops in good order, and works beside
+        every archctl command; a second one on the same archive is refused.
+Method  Real processes on loopback ports.
+Teeth   Processes are killed with SIGKILL; what was acknowledged is compared byte for byte afterwards.
+"""
+
+import os
+import signal
+import subprocess
+import unittest
+
+from support import ArchiveTest, Daemon, digest, mail, program, wait_for
+
+
+def children(pid):
+    out = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat") as file:
+                    fields = file.read().rsplit(")", 1)
+                if int(fields[1].split()[1]) == pid:
+                    out.append((int(name), fields[0].split("(", 1)[1]))
+            except (OSError, IndexError):
+                pass
+    return out
+
+
+class Archd(ArchiveTest):
+    def setUp(self):
+        super().setUp()
+        self.init()
+
+    def send(self, daemon, content, status=0):
+        return self.run_ctl("lmtp-send", "--from", "claire@dupont.example", daemon.address, self.put("fresh.eml", content), status=status)
+
+    def child(self, daemon, name):
+        found = [pid for pid, each in children(daemon.process.pid) if each == name]
+        return found[0] if found else None
+
+    def test_mail_is_found_seconds_after_it_was_taken(self):
+        daemon = Daemon(self)
+        content = mail(1, "zebrastripe", "\r\n")
+        self.assertIn(digest(content)[:16].encode(), self.send(daemon, content).stdout)
+        search = [program("archctl"), "--archive", self.archive, "search", "zebrastripe"]
+        self.assertTrue(wait_for(lambda: subprocess.run(search, capture_output=True, env=self.environment).returncode == 0, 5))
+        self.assertEqual(self.run_ctl("show", "--raw", digest(content)).stdout, content)
+        self.assertEqual(daemon.stop(), 0)
+        self.run_ctl("verify", "--data")
+
+    def test_import_and_pack_beside_it(self):
+        daemon = Daemon(self)
+        folder = self.put_mails("mail", 20)
+        first = self.json_of("import", "--wait", folder)
+        self.assertEqual((first["stored"], first["searchable"]), (20, True))
+        self.assertEqual(self.json_of("search", "commande")["total"], 20)
+        again = self.json_of("import", folder)
+        self.assertEqual((again["stored"], again["already_known"]), (0, 20))
+        self.send(daemon, mail(50, line_end="\r\n"))
+        result = self.json_of("pack")
+        self.assertEqual((result["messages"], result["journal_files"]), (21, 0))
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_a_second_one_is_refused(self):
+        daemon = Daemon(self, "engine")
+        self.assertEqual(daemon.ready, "ready engine")
+        done = subprocess.run([program("archd"), "--archive", self.archive, "engine"], capture_output=True, env=self.environment, timeout=60)
+        self.assertEqual(done.returncode, 75)
+        self.assertIn(b"archd", done.stderr)
+        self.complaint("rebuild", status=75)
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_no_archive(self):
+        done = subprocess.run([program("archd"), "--archive", os.path.join(self.root, "no"), "run"], capture_output=True, env=self.environment, timeout=60)
+        self.assertEqual(done.returncode, 66)
+        self.assertIn(b"archctl init", done.stderr)
+
+    def test_an_address_that_is_taken(self):
+        import socket
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            address = "inet:127.0.0.1:%d" % taken.getsockname()[1]
+            done = subprocess.run([program("archd"), "--archive", self.archive, "--lmtp", address, "run"], capture_output=True, env=self.environment, timeout=60)
+        self.assertEqual(done.returncode, 73)
+
+    def test_an_engine_that_dies_does_not_stop_capture(self):
+        daemon = Daemon(self)
+        capture = self.child(daemon, "arch-capture")
+        engine = self.child(daemon, "archd")
+        os.kill(engine, signal.SIGKILL)
+        content = mail(2, "afterwards", "\r\n")
+        self.send(daemon, content)
+        self.assertEqual(self.child(daemon, "arch-capture"), capture)
+        self.assertTrue(wait_for(lambda: self.child(daemon, "archd") not in (None, engine)))
+        show = [program("archctl"), "--archive", self.archive, "show", "--raw", digest(content)]
+        self.assertTrue(wait_for(lambda: subprocess.run(show, capture_output=True, env=self.environment).stdout == content))
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_capture_that_dies_is_started_again_and_keeps_what_it_acknowledged(self):
+        daemon = Daemon(self)
+        content = mail(3, "before", "\r\n")
+        self.send(daemon, content)
+        capture = self.child(daemon, "arch-capture")
+        os.kill(capture, signal.SIGKILL)
+        self.assertTrue(wait_for(lambda: self.child(daemon, "arch-capture") not in (None, capture)))
+        self.assertEqual(daemon.stop(), 0)
+        self.run_ctl("pack")
+        self.assertEqual(self.run_ctl("show", "--raw", digest(content)).stdout, content)
+
+    def test_killed_it_leaves_nothing_running_and_loses_nothing(self):
+        daemon = Daemon(self)
+        content = mail(4, "killed", "\r\n")
+        self.send(daemon, content)
+        processes = [pid for pid, _ in children(daemon.process.pid)]
+        self.assertEqual(len(processes), 2)
+        daemon.process.kill()
+        daemon.process.wait()
+        self.assertTrue(wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in processes)))
+        again = Daemon(self)
+        self.assertIsNotNone(again.address)
+        self.assertTrue(wait_for(lambda: subprocess.run([program("archctl"), "--archive", self.archive, "show", "--raw", digest(content)],
+                                                        capture_output=True, env=self.environment).stdout == content))
+        self.assertEqual(again.stop(), 0)
+        self.run_ctl("verify", "--data")
+
+    def test_wrong_usage(self):
+        for words in ((), ("fly",), ("run", "engine"), ("--nonsense", "run")):
+            done = subprocess.run([program("archd"), *words], capture_output=True, env=self.environment, timeout=60)
+            self.assertEqual(done.returncode, 64, words)
+        self.assertIn(b"Exit status", subprocess.run([program("archd"), "--help"], capture_output=True).stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
