@@ -37,7 +37,7 @@ std::string escaped(std::string_view text) {
   std::string out;
   for (char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte < 32 || byte == 127 || c == '\\') {
+    if (byte < 32 || byte == 127 || c == '\\' || c == '"') {
       out += "\\x";
       out += kHex[byte >> 4];
       out += kHex[byte & 15];
@@ -45,6 +45,37 @@ std::string escaped(std::string_view text) {
       out += c;
     }
   }
+  return out;
+}
+
+// Every field of a delivery but the digest, readable: captured=… channel=… mail_from="…" …
+std::string describe_delivery(const Delivery& delivery) {
+  std::string out =
+      "captured=" + format_rfc3339(delivery.captured, 9) + " channel=" + std::string(channel_name(delivery.channel));
+  const auto add = [&](std::string_view name, std::string_view value) {
+    if (!value.empty()) out += " " + std::string(name) + "=\"" + escaped(value) + "\"";
+  };
+  if (delivery.flags != 0) out += " flags=" + std::to_string(delivery.flags);
+  if (delivery.has_mail_from) out += " mail_from=\"" + escaped(delivery.mail_from) + "\"";
+  for (const Recipient& recipient : delivery.rcpt) {
+    out += " rcpt=\"" + escaped(recipient.address) + "\"";
+    add("orcpt", recipient.orcpt);
+    add("notify", recipient.notify);
+  }
+  add("client_name", delivery.client_name);
+  add("client_addr", delivery.client_addr);
+  add("client_port", delivery.client_port);
+  add("client_helo", delivery.client_helo);
+  add("client_proto", delivery.client_proto);
+  add("queue_id", delivery.queue_id);
+  add("mta_host", delivery.mta_host);
+  add("auth_user", delivery.auth_user);
+  add("origin", delivery.origin);
+  add("separator", delivery.separator);
+  for (const auto& [name, value] : delivery.params)
+    out += " param=\"" + escaped(name) + "\" value=\"" + escaped(value) + "\"";
+  for (const auto& [tag, value] : delivery.unknown)
+    out += " field" + std::to_string(tag) + "=\"" + escaped(value) + "\"";
   return out;
 }
 
@@ -169,7 +200,7 @@ Result<void> Archive::dump(const std::function<void(const std::string&)>& line) 
         if (!row)
           return fail(Code::kCorrupt, "delivery " + std::to_string(sequence) + " has no row", "run: archctl rebuild");
         ARCH_TRY(DeliveryInfo delivery, rows::decode_delivery_row(*row, sequence));
-        deliveries.push_back("  delivery " + escaped(encode_delivery(delivery.delivery)));
+        deliveries.push_back("  delivery " + describe_delivery(delivery.delivery));
       }
       std::sort(deliveries.begin(), deliveries.end());
       for (const std::string& text : deliveries) line(text);
