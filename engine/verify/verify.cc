@@ -160,7 +160,8 @@ class Verifier {
     }
     JournalReader& reader = **opened;
     if (file.state != JournalState::kOpen) reader.set_live(false);
-    if (reader.number() != 0 && reader.header().archive != archive_.id)
+    // A damaged header is a fault of its own, which next() reports; its archive id says nothing then.
+    if (reader.number() != 0 && !reader.header_damaged() && reader.header().archive != archive_.id)
       fault(file.path, 0, {}, "it belongs to another archive, " + reader.header().archive.hex());
     uint64_t offset = 0;
     std::vector<BadRange> bad;
