@@ -95,11 +95,17 @@ void DocumentMaker::envelope(const MessageInfo& message, const std::vector<Recip
   std::set<std::string> named;
   for (const auto* field : {&message.to, &message.cc})
     for (const mime::Address& person : *field) named.insert(text::address_term(person.address));
+  // When To and Cc name nobody of the envelope (a list, an alias, a mail handed over for one recipient), the envelope says to
+  // whom it went: then `to:` finds it as well.
+  const bool stands_for_to = std::none_of(recipients.begin(), recipients.end(), [&](const Recipient& recipient) {
+    return named.count(text::address_term(recipient.address)) != 0;
+  });
   for (const Recipient& recipient : recipients) {
     mime::Address person{{}, recipient.address};
     people(kRcpt, person);
     general_people(person);
     if (named.count(text::address_term(recipient.address)) == 0) people(kBcc, person);
+    if (stands_for_to) people(kTo, person);
   }
 }
 

@@ -597,7 +597,8 @@ Result<bool> Evaluation::people_match(const Leaf& leaf, const MessageInfo& messa
     case People::kFrom:
       return any(message.from);
     case People::kTo:
-      return any(message.to) || any(message.cc);
+      if (any(message.to) || any(message.cc)) return true;
+      return envelope_stands_for_to(leaf, message);
     case People::kCc:
       return any(message.cc);
     case People::kRcpt:
@@ -618,6 +619,23 @@ Result<bool> Evaluation::people_match(const Leaf& leaf, const MessageInfo& messa
         return true;
   }
   return false;
+}
+
+// As the index has it (query/index/document.cc): when To and Cc name nobody of the envelope (a list, an alias, a mail handed
+// over for one recipient), the envelope says to whom it went.
+Result<bool> Evaluation::envelope_stands_for_to(const Leaf& leaf, const MessageInfo& message) const {
+  std::set<std::string> named;
+  for (const auto* list : {&message.to, &message.cc})
+    for (const mime::Address& person : *list) named.insert(text::address_term(person.address));
+  bool found = false;
+  for (uint64_t sequence : message.deliveries) {
+    ARCH_TRY(DeliveryInfo delivery, archive_.delivery(sequence));
+    for (const Recipient& recipient : delivery.delivery.rcpt) {
+      if (named.count(text::address_term(recipient.address)) != 0) return false;
+      found = found || leaf.pattern.found_in(recipient.address);
+    }
+  }
+  return found;
 }
 
 }  // namespace arch::search

@@ -71,6 +71,7 @@ class Evaluation {
   Result<Numbers> postings(const Leaf& leaf, const std::string& term, const Numbers* within) const;
   Result<Numbers> candidates(const Leaf& leaf, const Numbers* within) const;
   Result<Numbers> verified(const Leaf& leaf, const Numbers& numbers);
+  Result<bool> envelope_stands_for_to(const Leaf& leaf, const MessageInfo& message) const;
   Result<bool> people_match(const Leaf& leaf, const MessageInfo& message) const;
 
   const Archive& archive_;
