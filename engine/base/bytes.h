@@ -37,7 +37,8 @@ class ByteWriter {
  private:
   template <class Int>
   void fixed(Int value) {
-    for (size_t i = 0; i < sizeof value; ++i) out_.push_back(static_cast<char>(static_cast<uint64_t>(value) >> (8 * i)));
+    for (size_t i = 0; i < sizeof value; ++i)
+      out_.push_back(static_cast<char>(static_cast<uint64_t>(value) >> (8 * i)));
   }
   std::string out_;
 };
@@ -88,7 +89,8 @@ class ByteReader {
   Int fixed() {
     std::string_view bytes = raw(sizeof(Int));
     uint64_t value = 0;
-    for (size_t i = 0; i < bytes.size(); ++i) value |= static_cast<uint64_t>(static_cast<uint8_t>(bytes[i])) << (8 * i);
+    for (size_t i = 0; i < bytes.size(); ++i)
+      value |= static_cast<uint64_t>(static_cast<uint8_t>(bytes[i])) << (8 * i);
     return static_cast<Int>(value);
   }
   std::string_view left_;

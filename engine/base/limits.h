@@ -16,12 +16,13 @@ constexpr uint64_t kDeliveryBytes = 8ull << 20;
 constexpr size_t kMaxRecipients = 10'000;
 
 // MIME. Over a limit the message is stored whole and indexed as far as it goes (Message::partial).
-constexpr size_t kHeaderFieldBytes = 32u << 10;   ///< longer fields are not shown to GMime (nested groups overflow its stack)
-constexpr size_t kHeaderBytes = 1u << 20;         ///< all header fields of one part
+constexpr size_t kHeaderFieldBytes =
+    32u << 10;  ///< longer fields are not shown to GMime (nested groups overflow its stack)
+constexpr size_t kHeaderBytes = 1u << 20;  ///< all header fields of one part
 constexpr size_t kHeaderCount = 2'000;
 constexpr size_t kMimeDepth = 64;
 constexpr size_t kMimeParts = 5'000;
-constexpr size_t kTextBytes = 16u << 20;          ///< text kept and indexed of one message
+constexpr size_t kTextBytes = 16u << 20;  ///< text kept and indexed of one message
 
 // Query language (docs: contracts of the query language).
 constexpr size_t kQueryBytes = 2'000;

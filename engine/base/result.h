@@ -14,17 +14,17 @@ namespace arch {
 
 /// Says what the caller can do next, not which library was unhappy.
 enum class Code : uint8_t {
-  kNotFound = 1,   ///< no such message, blob, segment; no alarm
-  kExists = 2,     ///< already there; a content-addressed write counts it as success
-  kInvalid = 3,    ///< the input is malformed; the same input fails again
-  kTooLarge = 4,   ///< over a limit of limits.h; nothing was written
-  kTryAgain = 5,   ///< busy, locked, index moved on: the same call may succeed later
-  kFull = 6,       ///< no space in file, reserve or disk; reading goes on
-  kIo = 7,         ///< the device refused; the object that reported it is dead
-  kCorrupt = 8,    ///< stored bytes contradict their checksum: alarm, keep, never "fix"
-  kTooNew = 9,     ///< a newer format than this program knows; nothing was guessed
-  kUsage = 10,     ///< the command line or configuration is wrong
-  kDenied = 11,    ///< the operating system refused for lack of permission
+  kNotFound = 1,  ///< no such message, blob, segment; no alarm
+  kExists = 2,    ///< already there; a content-addressed write counts it as success
+  kInvalid = 3,   ///< the input is malformed; the same input fails again
+  kTooLarge = 4,  ///< over a limit of limits.h; nothing was written
+  kTryAgain = 5,  ///< busy, locked, index moved on: the same call may succeed later
+  kFull = 6,      ///< no space in file, reserve or disk; reading goes on
+  kIo = 7,        ///< the device refused; the object that reported it is dead
+  kCorrupt = 8,   ///< stored bytes contradict their checksum: alarm, keep, never "fix"
+  kTooNew = 9,    ///< a newer format than this program knows; nothing was guessed
+  kUsage = 10,    ///< the command line or configuration is wrong
+  kDenied = 11,   ///< the operating system refused for lack of permission
 };
 
 /// `what` says what happened to which object; `hint`, when not empty, what the operator can do about it.
@@ -65,18 +65,17 @@ namespace internal {
 #define ARCH_CONCAT(a, b) ARCH_CONCAT_INNER(a, b)
 
 /// ARCH_TRY(auto x, expression): declares x from the value, or returns the error from the enclosing function.
-#define ARCH_TRY(declaration, expression)                                      \
-  auto ARCH_CONCAT(arch_try_, __LINE__) = (expression);                        \
-  if (!ARCH_CONCAT(arch_try_, __LINE__))                                       \
+#define ARCH_TRY(declaration, expression)                                                        \
+  auto ARCH_CONCAT(arch_try_, __LINE__) = (expression);                                          \
+  if (!ARCH_CONCAT(arch_try_, __LINE__))                                                         \
     return ::tl::unexpected<::arch::Error>(std::move(ARCH_CONCAT(arch_try_, __LINE__)).error()); \
   declaration = std::move(*ARCH_CONCAT(arch_try_, __LINE__))
 
 /// The same for Result<void>, or where the value is not wanted.
-#define ARCH_TRY_VOID(expression)                                     \
-  do {                                                                \
-    auto arch_try_result = (expression);                              \
-    if (!arch_try_result)                                             \
-      return ::tl::unexpected<::arch::Error>(std::move(arch_try_result).error()); \
+#define ARCH_TRY_VOID(expression)                                                                     \
+  do {                                                                                                \
+    auto arch_try_result = (expression);                                                              \
+    if (!arch_try_result) return ::tl::unexpected<::arch::Error>(std::move(arch_try_result).error()); \
   } while (false)
 
 /// A broken invariant is a bug: aborts in every build.

@@ -26,7 +26,8 @@ TEST(SegmentFormat, Base64IsExactOrRefused) {
           Base64Form found;
           if (!decode_exact_base64(text, &decoded, &found)) {
             // One line's end cannot tell CR LF from LF where there is none; nothing else may be refused.
-            ADD_FAILURE() << "line " << line_length << " crlf " << crlf << " final " << final_line_end << " size " << size;
+            ADD_FAILURE() << "line " << line_length << " crlf " << crlf << " final " << final_line_end << " size "
+                          << size;
             continue;
           }
           EXPECT_EQ(decoded, content);
@@ -40,7 +41,8 @@ TEST(SegmentFormat, Base64IsExactOrRefused) {
 }
 
 TEST(SegmentFormat, TextThatIsNotCanonicalBase64StaysAsItIs) {
-  for (const char* text : {"", "=", "AB", "ABC", "ABCDE", "AB=C", "A===", "ABC=D", "AAAA AAAA", "AAAA\r\nAAAA\nAAAA", "AAAA\n\nAAAA", "AAAAAAAA\nAAAA\nAAAAAAAA",
+  for (const char* text : {"", "=", "AB", "ABC", "ABCDE", "AB=C", "A===", "ABC=D", "AAAA AAAA", "AAAA\r\nAAAA\nAAAA",
+                           "AAAA\n\nAAAA", "AAAAAAAA\nAAAA\nAAAAAAAA",
                            "QR==",  // bits behind the end that a canonical encoder leaves zero
                            "-_-_", "\n", "\r\n", "AAAA\r", "AAAA\n\n"}) {
     std::string content;
@@ -72,7 +74,10 @@ Footer sample_footer() {
   message.size = 100;
   message.skeleton_size = 20;
   message.crlf = true;
-  message.steps = {{Step::Kind::kCopy, 15, {}}, {Step::Kind::kEncode, 5, {76, true, false}}, {Step::Kind::kBlob, 0, {}}, {Step::Kind::kBlobEncoded, 1, {60, false, true}}};
+  message.steps = {{Step::Kind::kCopy, 15, {}},
+                   {Step::Kind::kEncode, 5, {76, true, false}},
+                   {Step::Kind::kBlob, 0, {}},
+                   {Step::Kind::kBlobEncoded, 1, {60, false, true}}};
   footer.messages.push_back(message);
   message = MessageEntry{};
   message.digest = Sha256::of(as_bytes("m2"));
@@ -135,7 +140,8 @@ TEST(SegmentFormat, CutAndChangedMetaNeverCrashes) {
 }
 
 TEST(SegmentFormat, HeaderAndTrailerRefuseEveryChangedByte) {
-  const std::string header = encode_header({*ArchiveId::from_hex("000102030405060708090a0b0c0d0e0f"), 12, 1'764'000'000'000'000'000});
+  const std::string header =
+      encode_header({*ArchiveId::from_hex("000102030405060708090a0b0c0d0e0f"), 12, 1'764'000'000'000'000'000});
   ASSERT_EQ(header.size(), kHeaderSize);
   ASSERT_TRUE(decode_header(header));
   EXPECT_EQ(decode_header(header)->number, 12u);

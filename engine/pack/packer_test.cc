@@ -34,7 +34,8 @@ class MemorySource : public PackSource {
   }
   Result<std::optional<BlobPlace>> find_blob(const Digest& digest) override {
     for (const auto& [number, reader] : segments)
-      if (auto index = reader->find_blob(digest)) return std::optional<BlobPlace>(BlobPlace{number, *index, reader->blob_size(*index)});
+      if (auto index = reader->find_blob(digest))
+        return std::optional<BlobPlace>(BlobPlace{number, *index, reader->blob_size(*index)});
     return std::optional<BlobPlace>();
   }
   Result<std::string> read_blob(const Digest& digest, uint32_t segment) override {
@@ -62,15 +63,19 @@ class PackerTest : public testing::Test {
   }
 
   Result<PackResult> pack(FaultFs& fs, uint32_t number, const PackOptions& options = {}) {
-    const Digest previous = source_.segments.empty() ? Digest{} : source_.segments.rbegin()->second->info().footer_digest;
-    return pack_segment(fs, kArchive, number, previous, kNow, "a/tmp", "a/segments", items(number * 1000), {{number, {9}}}, source_, options);
+    const Digest previous =
+        source_.segments.empty() ? Digest{} : source_.segments.rbegin()->second->info().footer_digest;
+    return pack_segment(fs, kArchive, number, previous, kNow, "a/tmp", "a/segments", items(number * 1000),
+                        {{number, {9}}}, source_, options);
   }
 
   void expect_all(const SegmentReader& reader, const std::vector<std::string>& mails) {
     for (const std::string& mail : mails) {
       auto index = reader.find_message(Sha256::of(as_bytes(mail)));
       ASSERT_TRUE(index);
-      auto bytes = reader.read_message(*index, [&](const Digest& digest, uint32_t segment) { return source_.read_blob(digest, segment); }, nullptr);
+      auto bytes = reader.read_message(
+          *index, [&](const Digest& digest, uint32_t segment) { return source_.read_blob(digest, segment); },
+          nullptr);
       ASSERT_TRUE(bytes) << describe(bytes.error());
       ASSERT_EQ(*bytes, mail);
     }
@@ -111,12 +116,14 @@ std::string odd_mail(uint32_t seed) {
   for (size_t part = 0; part < parts; ++part) {
     if (multipart) mail += std::string("--=_b") + line_end;
     const bool base64 = random() % 3 != 0;
-    mail += std::string("Content-Type: application/octet-stream; name=x") + std::to_string(random() % 9) + ".pdf" + line_end;
+    mail += std::string("Content-Type: application/octet-stream; name=x") + std::to_string(random() % 9) + ".pdf" +
+            line_end;
     if (base64) mail += std::string("Content-Transfer-Encoding: base64") + line_end;
     mail += line_end;
     // A few contents come back in many mails.
     std::mt19937 content_random(random() % 40);
-    const std::string content = random_bytes(content_random, content_random() % 4 == 0 ? content_random() % 200'000 : content_random() % 6'000);
+    const std::string content = random_bytes(
+        content_random, content_random() % 4 == 0 ? content_random() % 200'000 : content_random() % 6'000);
     if (base64) {
       const uint32_t lengths[] = {76, 76, 76, 72, 60, 64, 75, 998, 4};
       std::string text = base64_lines(content, lengths[random() % std::size(lengths)], line_end);
@@ -175,7 +182,8 @@ TEST_F(PackerTest, OddMailsComeBackByteForByteFromSegmentsThatShareParts) {
   for (const auto& [number, reader] : source_.segments) {
     EXPECT_EQ(reader->info().number, number);
     EXPECT_EQ(reader->info().journal_files.size(), 1u);
-    for (uint32_t i = 0; i < reader->blob_count(); ++i) EXPECT_EQ(++seen[reader->blob_digest(i).hex()], 1) << "stored twice";
+    for (uint32_t i = 0; i < reader->blob_count(); ++i)
+      EXPECT_EQ(++seen[reader->blob_digest(i).hex()], 1) << "stored twice";
     expect_all(*reader, all[number - 1]);
     uint64_t deliveries = 0;
     ASSERT_TRUE(reader->for_each_delivery([&](const SegmentReader::DeliveryEntry& entry) {
@@ -192,7 +200,8 @@ TEST_F(PackerTest, OddMailsComeBackByteForByteFromSegmentsThatShareParts) {
 TEST_F(PackerTest, LargePartsAreCutAndBlocksOfAnySizeWork) {
   std::mt19937 random(3);
   for (int i = 0; i < 6; ++i)
-    source_.mails.push_back("Subject: g" + std::to_string(i) + "\r\nContent-Transfer-Encoding: base64\r\nContent-Type: image/jpeg; name=a.jpg\r\n\r\n" +
+    source_.mails.push_back("Subject: g" + std::to_string(i) +
+                            "\r\nContent-Transfer-Encoding: base64\r\nContent-Type: image/jpeg; name=a.jpg\r\n\r\n" +
                             base64_lines(random_bytes(random, 100'000 + static_cast<size_t>(i)), 76, "\r\n"));
   source_.mails.push_back("Subject: long\r\n\r\n" + std::string(300'000, 'x') + "\r\n");
   PackOptions small;
@@ -204,7 +213,8 @@ TEST_F(PackerTest, LargePartsAreCutAndBlocksOfAnySizeWork) {
   ASSERT_TRUE(packed) << describe(packed.error());
   expect_all(*packed->segment, source_.mails);
   const SegmentReader::Sizes sizes = packed->segment->sizes();
-  EXPECT_EQ(sizes.skeleton_blocks + sizes.small_part_blocks + sizes.large_part_blocks + sizes.records + sizes.footer, packed->segment->info().file_size);
+  EXPECT_EQ(sizes.skeleton_blocks + sizes.small_part_blocks + sizes.large_part_blocks + sizes.records + sizes.footer,
+            packed->segment->info().file_size);
   EXPECT_GT(sizes.large_part_blocks, 600'000u);
 }
 
@@ -324,9 +334,12 @@ TEST_F(PackerTest, EveryFlippedBitIsFoundAndCostsNoOtherBlock) {
 TEST_F(PackerTest, GoldenBytes) {
   const std::string attachment = base64_lines(std::string(3000, 'A') + "fin", 76, "\r\n");
   for (int i : {1, 2})
-    source_.mails.push_back("From: Zo\xc3\xa9 <zoe@maison.example>\r\nSubject: Tarif " + std::to_string(i) + "\r\nMessage-ID: <" + std::to_string(i) +
-                            "@maison.example>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n"
-                            "Bonjour\r\n--b\r\nContent-Type: application/pdf; name=tarif.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
+    source_.mails.push_back("From: Zo\xc3\xa9 <zoe@maison.example>\r\nSubject: Tarif " + std::to_string(i) +
+                            "\r\nMessage-ID: <" + std::to_string(i) +
+                            "@maison.example>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; "
+                            "boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n"
+                            "Bonjour\r\n--b\r\nContent-Type: application/pdf; "
+                            "name=tarif.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
                             attachment + "--b--\r\n");
   ASSERT_TRUE(pack(fs_, 1));
   const std::string bytes = fs_.contents("a/segments/00000001.seg");

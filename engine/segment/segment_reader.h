@@ -56,7 +56,7 @@ class SegmentReader {
     uint64_t file_size = 0;
     uint64_t raw_bytes = 0;                          ///< sum of the sizes of the messages stored here
     uint64_t first_sequence = 0, last_sequence = 0;  ///< of the deliveries; 0,0 when none
-    std::vector<JournalFileId> journal_files;             ///< it was born from these: a crash may leave them beside it
+    std::vector<JournalFileId> journal_files;        ///< it was born from these: a crash may leave them beside it
   };
 
   /// Errors: kNotFound, kIo, kInvalid (no segment), kTooNew, kCorrupt (trailer or footer).

@@ -34,7 +34,9 @@ class Verifier {
         fault(segments_directory(directory_) + "/" + segment_file_name(number), 0, {}, "there is no such segment");
 
     for (uint32_t number : numbers_) {
-      if (!everything && std::find(options_.segments.begin(), options_.segments.end(), number) == options_.segments.end()) continue;
+      if (!everything &&
+          std::find(options_.segments.begin(), options_.segments.end(), number) == options_.segments.end())
+        continue;
       ARCH_TRY_VOID(check_segment(number));
     }
     if (everything) {
@@ -90,14 +92,16 @@ class Verifier {
     const std::string path = segments_directory(directory_) + "/" + segment_file_name(number);
     auto opened = open(number);
     if (!opened) {
-      if (opened.error().code == Code::kIo || opened.error().code == Code::kDenied) return tl::unexpected<Error>(opened.error());
+      if (opened.error().code == Code::kIo || opened.error().code == Code::kDenied)
+        return tl::unexpected<Error>(opened.error());
       fault(path, 0, {}, opened.error().what);
       return {};
     }
     auto reader = std::move(*opened);
     const SegmentReader::Info& info = reader->info();
     if (info.archive != archive_.id) fault(path, 0, {}, "it belongs to another archive, " + info.archive.hex());
-    if (info.number != number) fault(path, 0, {}, "it is segment " + std::to_string(info.number) + " under another name");
+    if (info.number != number)
+      fault(path, 0, {}, "it is segment " + std::to_string(info.number) + " under another name");
     last_ = reader;
     BlockCache cache(kBlockCacheBytes);
     const auto foreign = [&](const Digest& digest, uint32_t other) -> Result<std::string> {
@@ -105,7 +109,8 @@ class Verifier {
       if (!holder || holder->info().number != other) {
         auto fresh = open(other);
         if (!fresh)
-          return fail(Code::kCorrupt, "part " + digest.hex() + " lies in segment " + std::to_string(other) + ", which cannot be read: " + fresh.error().what);
+          return fail(Code::kCorrupt, "part " + digest.hex() + " lies in segment " + std::to_string(other) +
+                                          ", which cannot be read: " + fresh.error().what);
         holder = *fresh;
       }
       auto index = holder->find_blob(digest);
@@ -133,7 +138,8 @@ class Verifier {
     uint32_t expected = 1;
     for (uint32_t number : numbers_) {
       for (; expected < number; ++expected) {
-        fault(segments_directory(directory_) + "/" + segment_file_name(expected), 0, {}, "segment " + std::to_string(expected) + " is missing");
+        fault(segments_directory(directory_) + "/" + segment_file_name(expected), 0, {},
+              "segment " + std::to_string(expected) + " is missing");
         previous_known = false;
       }
       expected = number + 1;
@@ -143,7 +149,8 @@ class Verifier {
         continue;
       }
       if (previous_known && (*reader)->info().previous_footer_digest != previous)
-        fault((*reader)->path(), 0, {}, "it was made behind another segment than the one before it: one of the two was replaced");
+        fault((*reader)->path(), 0, {},
+              "it was made behind another segment than the one before it: one of the two was replaced");
       previous = (*reader)->info().footer_digest;
       previous_known = true;
     }
@@ -154,7 +161,8 @@ class Verifier {
     auto opened = JournalReader::open(fs_, file.path);
     if (!opened) {
       if (opened.error().code == Code::kNotFound) return {};  // packed and released meanwhile
-      if (opened.error().code == Code::kIo || opened.error().code == Code::kDenied) return tl::unexpected<Error>(opened.error());
+      if (opened.error().code == Code::kIo || opened.error().code == Code::kDenied)
+        return tl::unexpected<Error>(opened.error());
       fault(file.path, 0, {}, opened.error().what);
       return {};
     }
@@ -191,7 +199,8 @@ class Verifier {
   Result<void> check_left_overs() {
     ARCH_TRY(auto names, fs_.list(tmp_directory(directory_)));
     for (const std::string& name : names)
-      note(tmp_directory(directory_) + "/" + name, 0, "left over from work that did not finish: of no use, and no harm");
+      note(tmp_directory(directory_) + "/" + name, 0,
+           "left over from work that did not finish: of no use, and no harm");
     return {};
   }
 

@@ -20,8 +20,8 @@ namespace {
 namespace stdfs = std::filesystem;
 
 std::string mail(int number) {
-  std::string text = "From: a@maison.example\r\nSubject: n" + std::to_string(number) + "\r\nMessage-ID: <" + std::to_string(number) +
-                     "@maison.example>\r\n\r\n";
+  std::string text = "From: a@maison.example\r\nSubject: n" + std::to_string(number) + "\r\nMessage-ID: <" +
+                     std::to_string(number) + "@maison.example>\r\n\r\n";
   for (int line = 0; line < 40; ++line) text += "ligne " + std::to_string(number * 1000 + line * line) + "\r\n";
   return text;
 }
@@ -70,7 +70,9 @@ class VerifyTest : public testing::Test {
     EXPECT_TRUE(report) << describe(report.error());
     return report ? *report : VerifyReport{};
   }
-  std::string segment(int number) { return directory_ + "/segments/" + segment_file_name(static_cast<uint32_t>(number)); }
+  std::string segment(int number) {
+    return directory_ + "/segments/" + segment_file_name(static_cast<uint32_t>(number));
+  }
 
   std::string root_, directory_, journal_;
 };

@@ -21,11 +21,13 @@ static Result<void> run(const std::string& directory) {
   ARCH_TRY_VOID(archive->pack(0, 0));
   ARCH_TRY_VOID(archive->for_each_message(1, [&](const MessageInfo& message) {
     auto bytes = archive->get(message.digest);
-    std::printf("%s %zu bytes: %s\n", message.digest.hex().c_str(), bytes ? bytes->size() : 0, message.subject.c_str());
+    std::printf("%s %zu bytes: %s\n", message.digest.hex().c_str(), bytes ? bytes->size() : 0,
+                message.subject.c_str());
     return true;
   }));
   ARCH_TRY(VerifyReport report, verify_archive(fs, directory, {}, {}));
-  std::printf("%zu faults in %llu messages\n", report.faults.size(), static_cast<unsigned long long>(report.messages));
+  std::printf("%zu faults in %llu messages\n", report.faults.size(),
+              static_cast<unsigned long long>(report.messages));
   return {};
 }
 
