@@ -39,7 +39,7 @@ struct Part {
   uint64_t body_begin = 0;    ///< first byte of the content, still encoded
   uint64_t body_end = 0;      ///< one past it; the line end before the next boundary is not part of it
   bool attachment = false;    ///< what a person calls one: disposition attachment, or a file name, or a leaf that is
-                              ///< neither text nor an inline image without a name
+                              ///< neither text nor an image that the text shows
 };
 
 struct Message {

@@ -159,6 +159,8 @@ TEST(PartTree, WhatAPersonCallsAnAttachment) {
   EXPECT_TRUE(attachment("Content-Type: application/pdf"));
   EXPECT_FALSE(attachment("Content-Type: image/png\nContent-ID: <logo>"));
   EXPECT_TRUE(attachment("Content-Type: image/png; name=plan.png\nContent-ID: <plan>"));
+  EXPECT_FALSE(attachment("Content-Type: image/png; name=logo.png\nContent-ID: <logo>\nContent-Disposition: inline"));
+  EXPECT_TRUE(attachment("Content-Type: image/png; name=photo.png\nContent-Disposition: inline"));
   EXPECT_TRUE(attachment("Content-Type: message/rfc822"));
 }
 

@@ -295,9 +295,13 @@ class Walker {
       }
       // What a person calls an attachment.
       const bool text = starts_with(part.media_type, "text/") || starts_with(part.media_type, "multipart/");
-      const bool inline_image = starts_with(part.media_type, "image/") &&
-                                (part.disposition == "inline" || !part.content_id.empty()) && part.filename.empty();
-      part.attachment = part.disposition == "attachment" || !part.filename.empty() || (!text && !inline_image);
+      const bool image = starts_with(part.media_type, "image/");
+      const bool inline_image =
+          image && (part.disposition == "inline" || !part.content_id.empty()) && part.filename.empty();
+      // A logo that the HTML shows has a name as well, and is none: it says itself that it stands in the text.
+      const bool shown_in_text = image && part.disposition == "inline" && !part.content_id.empty();
+      part.attachment = part.disposition == "attachment" ||
+                        (!shown_in_text && (!part.filename.empty() || (!text && !inline_image)));
       if (is_smime(part.media_type)) smime_type_ = type.param("smime-type");
       leaf_ = out_->parts.size();
       has_leaf_ = true;
