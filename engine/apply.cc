@@ -285,6 +285,11 @@ Result<void> Archive::State::adopt(uint32_t number, const std::shared_ptr<Segmen
 
 // ── journal ──
 
+// A damaged header says nothing about whose file it is; its place, and the records behind it, do.
+bool Archive::State::is_foreign(const JournalReader& reader) const {
+  return !reader.header_damaged() && reader.header().archive != file.id;
+}
+
 Result<bool> Archive::State::is_packed(const JournalFileId& id) const {
   ARCH_TRY(auto row, catalog->get(Column::kMeta, meta_packed_key(id)));
   return row.has_value();
@@ -326,12 +331,12 @@ Result<bool> Archive::State::apply_file(const JournalFileInfo& info, const std::
       applying.erase(info.number);
       return false;
     }
-    if (reader->header().archive != file.id) {
+    if (is_foreign(*reader)) {
       alarm(info.path + " belongs to another archive (" + reader->header().archive.hex() + "); it is left alone");
       return false;
     }
   }
-  if (reader->header().archive != file.id) return false;
+  if (is_foreign(*reader)) return false;
   const JournalFileId id{info.number, reader->header().marker};
   if (mark_entry == marks.end()) {
     ARCH_TRY(bool packed, is_packed(id));

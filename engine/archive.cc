@@ -212,8 +212,10 @@ Result<RecordRef> Archive::append(Delivery delivery, std::string message) {
   {
     std::lock_guard lock(state_->append_mutex);
     if (!state_->commit) {
+      GroupCommit::Options options;
+      options.reserve_free_bytes = state_->reserve_free_bytes;
       ARCH_TRY(state_->commit, GroupCommit::create(state_->fs, state_->clock, journal_directory(state_->directory),
-                                                   state_->file.id, GroupCommit::Options{}));
+                                                   state_->file.id, options));
     }
   }
   return state_->commit->append(std::move(delivery), std::move(message));
@@ -274,8 +276,16 @@ Result<void> Archive::append_staged(Delivery delivery, std::string message) {
     state.staged_messages.push_back(std::move(current));
   }
   state.staged_bytes += size;
-  if (state.staged_bytes >= kStagedBytes) return state.flush_staged();
-  return {};
+  if (state.staged_bytes < kStagedBytes) return {};
+  ARCH_TRY_VOID(state.flush_staged());
+  // Somebody who packs asks every writer to close its file (journal_reader.h): what follows goes to a new one.
+  const std::string request = close_request_path(state.staging->path());
+  ARCH_TRY(bool asked, state.fs.exists(request));
+  if (!asked) return {};
+  auto closed = state.staging->close();
+  state.staging.reset();
+  if (!closed) return closed;
+  return state.fs.remove(request);
 }
 
 Result<void> Archive::flush() {

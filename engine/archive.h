@@ -143,7 +143,8 @@ class Archive {
   Result<void> append_staged(Delivery delivery, std::string message);
   Result<void> flush();
   Result<void> close_journal();  ///< END record on this process's own file
-  /// Free space that append_staged() leaves alone (kFull below it): mail that comes in goes first. Default 512 MiB.
+  /// Free space that append() and append_staged() leave alone (kFull below it): mail that comes in goes first. Default
+  /// 512 MiB. Before the first append().
   void set_reserve_bytes(uint64_t bytes);
 
   // ── reading ──

@@ -158,6 +158,7 @@ struct Archive::State {
   Result<void> learn_segment(CatalogBatch* batch, uint32_t number, const SegmentReader& reader);
   Result<PackStats> pack_files(const std::vector<JournalFileInfo>& files);
   Result<uint64_t> release(const std::vector<JournalFileInfo>& files);
+  bool is_foreign(const JournalReader& reader) const;
   Result<bool> is_packed(const JournalFileId& id) const;
 };
 

@@ -38,7 +38,7 @@ Result<PackStats> Archive::pack(uint64_t at_least_bytes, UnixNs max_age, const s
       if (reader.error().code != Code::kNotFound) state.alarm(describe(reader.error()));
       continue;
     }
-    if ((*reader)->header().archive != state.file.id) continue;
+    if (state.is_foreign(**reader)) continue;
     const JournalFileId id{info.number, (*reader)->header().marker};
     ARCH_TRY(bool packed, state.is_packed(id));
     if (packed) {
