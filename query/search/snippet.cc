@@ -133,7 +133,9 @@ Snippet make_snippet(const MessageText& text, const std::vector<Wanted>& wanted)
         first = i;
       }
     }
-    int score = static_cast<int>(distinct) * 16 + preference(piece.field);
+    // The subject stands above the snippet anyway: a match there is better followed by what the mail says.
+    const int matched = piece.field == TextPiece::kSubject ? 0 : static_cast<int>(distinct);
+    int score = matched * 16 + preference(piece.field);
     if (score <= best_score) continue;
     best_score = score;
     best = &piece;
