@@ -11,6 +11,7 @@
 
 #include "engine/io/fs.h"
 #include "engine/journal/archive_file.h"
+#include "engine/journal/journal_reader.h"
 
 namespace arch::api {
 namespace {
@@ -20,6 +21,7 @@ using std::chrono::milliseconds;
 constexpr UnixNs kNewsTimeout = kNsPerSecond;  // how long apply waits for the journal before it looks by itself
 constexpr milliseconds kIdleTick{1000};        // index and pack look again at least this often
 constexpr milliseconds kDrainTick{100};
+constexpr milliseconds kSpaceTick{20};
 constexpr milliseconds kFirstPause{1000}, kLongestPause{60'000};
 constexpr UnixNs kCloseWait = 10 * kNsPerSecond;  // how long a pack request waits for writers to close their files
 
@@ -52,7 +54,20 @@ std::string mib(uint64_t bytes) {
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " MiB";
 }
 
+Result<void> check_free(const std::string& directory, uint64_t wanted, const std::string& who) {
+  ARCH_TRY(uint64_t free, Fs::real().free_bytes(directory));
+  if (free >= wanted) return {};
+  return fail(Code::kFull,
+              "no space: " + mib(free) + " free on the disk of " + directory + ", " + who + " leaves " + mib(wanted) +
+                  " alone",
+              "free some; nothing that was acknowledged is lost, and what waits goes on by itself");
+}
+
 }  // namespace
+
+Result<void> check_space_to_open(const std::string& archive_directory) {
+  return check_free(archive_directory, kLeastFreeBytes / 4, "the engine");
+}
 
 std::string pack_request_path(const std::string& archive_directory) {
   return tmp_directory(archive_directory) + "/pack.request";
@@ -102,6 +117,21 @@ struct EngineLoop::State {
   StopFunction stop_function() {
     return [this] { return is_stopping(); };
   }
+  /// For a step that writes: also stops when the disk gets full. One such function a step, one thread.
+  StopFunction stop_or_full_function() {
+    return [this, checked = std::chrono::steady_clock::time_point(), full = false]() mutable {
+      auto time = std::chrono::steady_clock::now();
+      if (time - checked > kSpaceTick) {
+        checked = time;
+        full = !space_for(0, "the engine");
+      }
+      return full || is_stopping();
+    };
+  }
+  Result<void> space_for(uint64_t bytes, const std::string& who) const {
+    return check_free(archive.directory(), kLeastFreeBytes + bytes, who);
+  }
+
   /// Sleeps, but not through a stop; true when it is time to stop.
   bool pause(milliseconds time) {
     std::unique_lock lock(mutex);
@@ -147,17 +177,23 @@ struct EngineLoop::State {
       std::lock_guard lock(mutex);
       base = applied;
     }
-    auto result = archive.apply(stop_function(), [&](const ApplyStats& stats) {
+    auto progress = [&](const ApplyStats& stats) {
       {
         std::lock_guard lock(mutex);
         applied = std::max(applied, base + stats.deliveries);
       }
       changed.notify_all();
-    });
+    };
+    auto room = space_for(0, "the engine");
+    Result<ApplyStats> result =
+        room ? archive.apply(stop_or_full_function(), progress) : tl::unexpected<Error>(room.error());
+    if (result) room = space_for(0, "the engine");
     auto status = archive.status();
     std::optional<Error> error;
     if (!result) {
       error = result.error();
+    } else if (!room) {
+      error = room.error();
     } else if (!status) {
       error = status.error();
     }
@@ -220,9 +256,10 @@ struct EngineLoop::State {
       ARCH_TRY(*writer, index::IndexWriter::open(archive, options.index));
       note_indexed((*writer)->mark());
     }
-    ARCH_TRY_VOID((*writer)->follow(stop_function(), [this](uint64_t mark) { note_indexed(mark); }));
+    ARCH_TRY_VOID(space_for(0, "the index"));
+    ARCH_TRY_VOID((*writer)->follow(stop_or_full_function(), [this](uint64_t mark) { note_indexed(mark); }));
     note_indexed((*writer)->mark());
-    return {};
+    return space_for(0, "the index");
   }
   void note_indexed(uint64_t mark) {
     {
@@ -279,7 +316,17 @@ struct EngineLoop::State {
     return stopping;
   }
 
+  /// A segment is born beside the journal files it replaces.
+  Result<void> space_to_pack() const {
+    ARCH_TRY(auto files, list_journal(Fs::real(), journal_directory(archive.directory())));
+    uint64_t closed = 0;
+    for (const JournalFileInfo& file : files)
+      if (file.state != JournalState::kOpen) closed += file.size;
+    return closed == 0 ? Result<void>() : space_for(std::min(closed, options.pack_bytes), "packing");
+  }
+
   Result<void> pack(uint64_t at_least_bytes, UnixNs max_age) {
+    ARCH_TRY_VOID(space_to_pack());
     {
       std::lock_guard lock(mutex);
       if (at_least_bytes == 0) doing = "pack";

@@ -63,6 +63,13 @@ class EngineLoop {
   std::unique_ptr<State> state_;
 };
 
+/// Free space that the loop leaves alone: below it apply, index and pack wait (kFull) instead of writing. Debian's RocksDB 7.8
+/// is built with assertions and ends the process when the disk is full under it; acknowledged mail is not touched by that,
+/// but everything that searches would be.
+constexpr uint64_t kLeastFreeBytes = 64ull << 20;
+/// To be asked before Archive::open(kEngine), which writes a little: kFull when less than a quarter of that is free.
+Result<void> check_space_to_open(const std::string& archive_directory);
+
 /// Runs until everything that journal and segments hold is applied and indexed, and (with `pack_all`) every closed journal
 /// file is packed. For commands.
 Result<void> catch_up(Archive& archive, const EngineOptions& options, bool pack_all, const StopFunction& stop,

@@ -64,7 +64,7 @@ class ArchiveTest(unittest.TestCase):
         self.run_ctl("init", self.archive)
 
     def json_of(self, *words, **more):
-        return json.loads(self.run_ctl(*words, "--json", **more).stdout)
+        return json.loads(self.run_ctl(words[0], "--json", *words[1:], **more).stdout)
 
     def complaint(self, *words, status, **more):
         """The one line on stderr of a command that fails."""

@@ -74,7 +74,7 @@ int run_init(const Invocation& invocation) {
   auto result = Archive::init(Fs::real(), directory, Clock::system().now());
   if (!result) {
     int status = complain(result.error());
-    return result.error().code == Code::kNotFound || result.error().code == Code::kDenied ? EX_CANTCREAT : status;
+    return result.error().code == Code::kFull ? status : EX_CANTCREAT;
   }
   std::printf("new archive in %s\n", directory.c_str());
   return 0;

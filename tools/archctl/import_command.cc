@@ -24,8 +24,9 @@ namespace {
 
 constexpr uint64_t kFlushBytes = 16ull << 20;  // one fdatasync for about this much
 constexpr size_t kFlushMessages = 2'000;
-constexpr uint64_t kPackAfter = 16ull << 20;        // an import this large is packed at its end, not a day later
-constexpr uint64_t kReserve = 512ull << 20;         // free space an import leaves to mail that comes in
+constexpr uint64_t kPackAfter = 16ull << 20;  // an import this large is packed at its end, not a day later
+// Free space an import leaves to mail that comes in: archive.reserve_bytes, but no less than the engine wants.
+constexpr uint64_t kMostReserve = 512ull << 20;
 constexpr UnixNs kCatchUpWait = 10 * kNsPerSecond;  // for a running archd to have applied what lies there
 
 /// Digests seen in this run, 8 bytes each: for counting, so that a collision can only miscount.
@@ -211,7 +212,7 @@ int run_import(const Invocation& invocation) {
     archive = open_reader(invocation);
   }
   if (!archive) return complain(archive.error());
-  (*archive)->set_reserve_bytes(std::min(kReserve, invocation.config.reserve_bytes));
+  (*archive)->set_reserve_bytes(std::clamp(invocation.config.reserve_bytes, api::kLeastFreeBytes, kMostReserve));
 
   auto totals = import::scan(invocation.arguments, options);
   if (!totals) return complain(totals.error());

@@ -141,7 +141,7 @@ Result<Parsed> parse(const std::vector<std::string>& words) {
     if (option == nullptr) {
       std::string near = name.empty() ? "" : near_option(parsed.command, name);
       std::string hint = near.empty() ? "" : "did you mean --" + near + "?";
-      if (parsed.command != nullptr && parsed.command->name == "search")
+      if (near.empty() && parsed.command != nullptr && parsed.command->name == "search")
         hint = "put -- before a query that begins with a minus sign";
       return bad("unknown option " + word.substr(0, word.find('=')), hint);
     }

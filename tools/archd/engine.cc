@@ -13,6 +13,10 @@ namespace arch::daemon {
 
 int run_engine(const Flags& flags) {
   tool::catch_stop_signals();
+  if (auto room = api::check_space_to_open(flags.archive); !room) {
+    log("error", describe(room.error()));
+    return exit_status(room.error());
+  }
   auto archive = Archive::open(Fs::real(), Clock::system(), flags.archive, Archive::Mode::kEngine);
   if (!archive) {
     log("error", describe(archive.error()));
