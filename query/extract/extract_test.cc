@@ -220,9 +220,13 @@ TEST(Extract, TextIsKeptUpToTheLimit) {
 // CMS SignedData around `content`, without signers.
 std::string signed_data(const std::string& content) {
   const auto der = [](char tag, const std::string& body) {
+    // The shortest form of the length, as DER (X.690 10.1) wants it: some releases of OpenSSL insist.
     std::string out(1, tag);
-    out += '\x84';
-    for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(body.size() >> shift);
+    if (body.size() < 128) return out + static_cast<char>(body.size()) + body;
+    int bytes = 1;
+    while (body.size() >> (8 * bytes) != 0) ++bytes;
+    out += static_cast<char>(0x80 | bytes);
+    for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) out += static_cast<char>(body.size() >> shift);
     return out + body;
   };
   const auto oid = [&](char last) { return der(6, std::string("\x2a\x86\x48\x86\xf7\x0d\x01\x07", 8) + last); };

@@ -145,12 +145,13 @@ class ThroughPostfix(unittest.TestCase):
         except OSError:
             return False
 
-    def send(self, messages, prefix, local_share):
+    def send(self, messages, prefix, local_share, pause=0.0):
         """Sends until all are accepted; gives sender -> sent message. Every local_share-th goes through sendmail."""
         sent = {}
         client = None
         for number, (name, message) in enumerate(messages):
             sender = "%s%04d@envoi.example" % (prefix, number)
+            time.sleep(pause)
             if local_share and number % local_share == local_share - 1:
                 self.postfix.sendmail(sender, "client@ailleurs.example", message.replace(b"\r\n", b"\n"))
                 sent[sender] = message
@@ -242,7 +243,7 @@ class ThroughPostfix(unittest.TestCase):
 
         more = harness.invented_messages(KILL_MESSAGES, "choc")
         second = {}
-        sender = threading.Thread(target=lambda: second.update(self.send(more, "k", local_share=15)))
+        sender = threading.Thread(target=lambda: second.update(self.send(more, "k", local_share=15, pause=0.03)))
         sender.start()
         for _ in range(KILLS):
             goal = len(self.recorder.answered()) + KILL_MESSAGES // (2 * KILLS)
