@@ -5,9 +5,12 @@
 #include <utility>
 #include <vector>
 
-#include "engine/base/limits.h"
+#include "ingest/server/xtext.h"
 
 namespace arch::milter {
+
+using ingest::Finished;
+using ingest::StoreHealth;
 
 namespace {
 
@@ -65,25 +68,8 @@ std::string without_brackets(std::string_view address) {
   return std::string(address);
 }
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// RFC 3461 section 4; malformed xtext is kept as it came: it is a record of what was said, nothing acts on it.
-std::string decode_xtext(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '+' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0) {
-      out.push_back(static_cast<char>(hex_digit(text[i + 1]) << 4 | hex_digit(text[i + 2])));
-      i += 2;
-    } else {
-      out.push_back(text[i]);
-    }
-  }
-  return out;
-}
+// Malformed xtext is kept as it came: it is a record of what was said, nothing acts on it.
+std::string decoded(std::string_view text) { return ingest::decode_xtext(text).value_or(std::string(text)); }
 
 bool is_keyword(std::string_view text, std::string_view keyword) {
   return text.size() == keyword.size() && std::equal(text.begin(), text.end(), keyword.begin(), [](char a, char b) {
@@ -114,6 +100,8 @@ struct Session::State {
   Sha256 hasher;  // of the message, fed as it grows
   bool too_large = false;
   bool too_many_recipients = false;
+  bool shed = false;  // content given back for want of memory
+  bool draining = false;
   std::optional<Finished> finished;
 
   void end(std::string why) {
@@ -126,8 +114,13 @@ struct Session::State {
     message.clear();
     message.shrink_to_fit();
     finished.reset();
-    too_large = too_many_recipients = false;
+    too_large = too_many_recipients = shed = false;
     hasher = Sha256();
+  }
+
+  // Between two messages: the place to stop at when no more shall begin.
+  void begin_nothing_new() {
+    if (draining && stage <= Stage::kIdle) stage = Stage::kClosed;
   }
 
   void send(char code, std::string_view data = {}) {
@@ -144,7 +137,7 @@ struct Session::State {
   void send_temporary(std::string_view text) { send('y', std::string(text) + '\0'); }
 
   void add(std::string_view bytes) {
-    if (too_large) return;
+    if (too_large || shed) return;
     if (message.size() + bytes.size() > options.message_bytes) {
       too_large = true;
       message.clear();
@@ -201,7 +194,8 @@ void Session::State::packet(char code, std::string_view data) {
     case 'A':  // abort: forget the message, keep the connection's data
       if (stage == Stage::kNegotiate) return end("abort before negotiation");
       if (stage != Stage::kConnect) stage = Stage::kIdle;
-      return drop_message();
+      drop_message();
+      return begin_nothing_new();
     case 'K':  // quit and start anew (Sendmail): a new client on the same connection
       if (stage == Stage::kNegotiate) return end("reset before negotiation");
       stage = Stage::kConnect;
@@ -337,7 +331,7 @@ void Session::State::on_mail(std::string_view data) {
     else if (is_keyword(name, "BODY") && is_keyword(value, "8BITMIME"))
       delivery.flags |= kFlag8BitMime;
     else if (is_keyword(name, "ENVID"))
-      delivery.params.emplace_back("ENVID", decode_xtext(value));
+      delivery.params.emplace_back("ENVID", decoded(value));
     else if (is_keyword(name, "RET"))
       delivery.params.emplace_back("RET", value);
   }
@@ -366,8 +360,7 @@ void Session::State::on_recipient(std::string_view data) {
     size_t equals = argument->find('=');
     if (equals == std::string_view::npos) continue;
     if (is_keyword(argument->substr(0, equals), "NOTIFY")) recipient.notify = argument->substr(equals + 1);
-    if (is_keyword(argument->substr(0, equals), "ORCPT"))
-      recipient.orcpt = decode_xtext(argument->substr(equals + 1));
+    if (is_keyword(argument->substr(0, equals), "ORCPT")) recipient.orcpt = decoded(argument->substr(equals + 1));
   }
   delivery.rcpt.push_back(std::move(recipient));
   reply_unless(kStepNoRecipientReply);
@@ -392,10 +385,13 @@ void Session::State::on_header(std::string_view data) {
 }
 
 void Session::State::on_end_of_message() {
-  if (too_large || too_many_recipients) {
-    send_temporary(too_large ? "452 4.3.4 message over archive limit" : "452 4.5.3 too many recipients");
+  if (too_large || too_many_recipients || shed) {
+    send_temporary(too_large             ? "452 4.3.4 message over archive limit"
+                   : too_many_recipients ? "452 4.5.3 too many recipients"
+                                         : "451 4.3.0 archive is short of memory");
     stage = Stage::kIdle;
-    return drop_message();
+    drop_message();
+    return begin_nothing_new();
   }
   delivery.queue_id = macro("i");
   delivery.mta_host = macro("j");
@@ -441,6 +437,7 @@ void Session::complete(const Result<void>& stored) {
     state_->send_temporary("452 4.3.4 message over archive limit");
   else
     state_->send_temporary("451 4.3.0 archive storage error");
+  state_->begin_nothing_new();
   state_->run();
 }
 
@@ -449,8 +446,32 @@ void Session::progress() {
 }
 
 void Session::set_health(StoreHealth health) { state_->health = health; }
+
+void Session::drain() {
+  state_->draining = true;
+  state_->begin_nothing_new();
+}
+
+void Session::shed() {
+  if (!holds_content()) return;
+  state_->shed = true;
+  std::string().swap(state_->message);
+}
+
+void Session::time_out() {
+  if (!closing()) state_->end("timeout");
+}
+
 bool Session::closing() const { return state_->stage == State::Stage::kClosed; }
 const std::string& Session::fault() const { return state_->fault; }
-uint64_t Session::buffered_bytes() const { return state_->message.size() + state_->input.size(); }
+bool Session::in_transaction() const {
+  return state_->stage >= State::Stage::kEnvelope && state_->stage <= State::Stage::kWaiting;
+}
+bool Session::receiving_content() const {
+  return state_->stage == State::Stage::kHeaders || state_->stage == State::Stage::kBody;
+}
+bool Session::holds_content() const { return receiving_content() && !state_->too_large && !state_->shed; }
+uint64_t Session::buffered_bytes() const { return state_->message.size(); }
+bool Session::speaks_for_another() const { return state_->stage <= State::Stage::kEnvelope; }
 
 }  // namespace arch::milter

@@ -4,13 +4,11 @@
 // One Session serves one connection of the MTA: one SMTP session, any number of messages. What the MTA hands over
 // (its header fields and body chunks) is put together again as the message (docs/postfix.md, "What the milter sees").
 //
-// Acceptance   At end of message the session hands out Finished and waits: nothing is answered until complete().
-// "Accept"
-//              leaves only after the caller called complete() with a value, that is after the record is durable.
-//              While waiting, progress() keeps the MTA's timer from running out.
-// Hostility    Packets are bounded (kMaxPacket), addresses, recipients and macros too; a packet out of order,
-// malformed or too
-//              large ends the session (closing()) without a trace of the message under way.
+// Acceptance   At end of message the session hands out what it has and waits: nothing is answered until complete().
+//              "Accept" leaves only when that brings a value, that is after the record is durable. While waiting,
+//              progress() keeps the MTA's timer from running out.
+// Hostility    Packets are bounded (kMaxPacket), addresses, recipients and macros too; a packet out of order, malformed
+//              or too large ends the session (closing()) without a trace of the message under way.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +17,9 @@
 #include <string>
 #include <string_view>
 
+#include "engine/base/limits.h"
 #include "engine/format/delivery.h"
+#include "ingest/server/session.h"
 
 namespace arch::milter {
 
@@ -29,52 +29,53 @@ constexpr size_t kMaxMacroBytes = 64u << 10;  ///< names and values kept for one
 constexpr size_t kMaxAddressBytes = 4096;
 
 struct Options {
-  uint64_t message_bytes = 256ull << 20;  ///< a larger message is answered 452 at its end
-  size_t max_recipients = 10'000;
+  uint64_t message_bytes = limits::kMessageBytes;  ///< a larger message is answered 452 at its end
+  size_t max_recipients = limits::kMaxRecipients;  ///< more are answered 452, at the end too
 };
 
-/// What the store can do right now; asked at MAIL, so that a sick store is told before the content is sent.
-enum class StoreHealth : uint8_t { kGood, kFull, kFailed };
-
-struct Finished {
-  Delivery delivery;  ///< captured is left 0: the caller has the clock; digest is filled in
-  std::string message;
-};
-
-class Session {
+class Session final : public ingest::Session {
  public:
   explicit Session(const Options& options);
-  ~Session();
+  ~Session() override;
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  /// Takes bytes from the MTA, in pieces of any size. While a message waits for complete(), input is kept back (at
-  /// most one packet's worth is ever sent by an MTA then; more than kMaxPacket ends the session).
-  void receive(std::string_view bytes);
-
-  /// Bytes to send; empties the buffer.
-  std::string take_output();
-
-  /// A message whose end was seen; once per message. The session then waits for complete().
-  std::optional<Finished> take_finished();
-  bool waiting() const;
-  /// The outcome of storing the message taken last: accepted, or the error (kFull and kTooLarge answer 452, others
-  /// 451).
-  void complete(const Result<void>& stored);
-  /// Emits the packet that asks for patience; only while waiting().
-  void progress();
-
-  void set_health(StoreHealth health);
-
-  /// The connection is to be closed once the output is sent.
-  bool closing() const;
-  /// Why, for the log; empty when the MTA said goodbye.
-  const std::string& fault() const;
-  uint64_t buffered_bytes() const;  ///< of the message under way: for back-pressure
+  /// While a message waits for complete(), input is kept back: at most one packet's worth is ever sent by an MTA then, and
+  /// more than kMaxPacket ends the session.
+  void receive(std::string_view bytes) override;
+  std::string take_output() override;
+  std::optional<ingest::Finished> take_finished() override;
+  bool waiting() const override;
+  void complete(const Result<void>& stored) override;
+  void progress() override;
+  void set_health(ingest::StoreHealth health) override;
+  void drain() override;  ///< between messages: closes, and the MTA does what its default_action says
+  void shed() override;
+  void time_out() override;
+  bool closing() const override;
+  const std::string& fault() const override;
+  bool in_transaction() const override;
+  bool receiving_content() const override;
+  bool holds_content() const override;
+  uint64_t buffered_bytes() const override;
+  /// Until the content comes: the MTA passes on what its client says, when its client says it.
+  bool speaks_for_another() const override;
 
  private:
   struct State;
   std::unique_ptr<State> state_;
+};
+
+/// The milter protocol on a listener.
+class Service final : public ingest::Service {
+ public:
+  explicit Service(Options options) : options_(options) {}
+  std::string_view name() const override { return "milter"; }
+  std::unique_ptr<ingest::Session> open(ingest::Peer) const override { return std::make_unique<Session>(options_); }
+  std::string refusal(ingest::Refusal) const override { return {}; }
+
+ private:
+  const Options options_;
 };
 
 }  // namespace arch::milter

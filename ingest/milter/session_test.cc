@@ -15,6 +15,8 @@
 namespace arch::milter {
 namespace {
 
+using ingest::Finished;
+using ingest::StoreHealth;
 using std::string;
 using namespace std::string_literals;
 
@@ -237,6 +239,62 @@ TEST(MilterSession, InputBehindTheEndOfAMessageWaitsForItsAnswer) {
   session.take_output();
   session.complete({});
   EXPECT_EQ(session.take_output(), packet('a') + packet('c'));
+}
+
+TEST(MilterSession, ContentGivenBackIsAnsweredForLaterAndTheNextMessageIsServed) {
+  Session session{Options{}};
+  session.receive(kNegotiate + kConnect + kHelo + kMail + kRcpt + kData + kHeaders);
+  EXPECT_TRUE(session.holds_content());
+  EXPECT_GT(session.buffered_bytes(), 0u);
+  session.shed();
+  EXPECT_FALSE(session.holds_content());
+  EXPECT_EQ(session.buffered_bytes(), 0u);
+  session.take_output();
+  session.receive(kBody + kEnd);
+  EXPECT_FALSE(session.take_finished());
+  EXPECT_NE(session.take_output().find("451 4.3.0"), string::npos);
+  session.receive(kMail + kRcpt + kData + kHeaders + kBody + kEnd);
+  ASSERT_TRUE(session.take_finished());
+}
+
+TEST(MilterSession, DrainingFinishesWhatIsUnderWayAndBeginsNothing) {
+  Session idle{Options{}};
+  idle.receive(kNegotiate + kConnect);
+  idle.drain();
+  EXPECT_TRUE(idle.closing());
+  EXPECT_EQ(idle.fault(), "");
+
+  Session busy{Options{}};
+  busy.receive(kNegotiate + kConnect + kHelo + kMail + kRcpt + kData + kHeaders);
+  busy.drain();
+  EXPECT_FALSE(busy.closing());
+  busy.receive(kBody + kEnd);
+  ASSERT_TRUE(busy.take_finished());
+  busy.take_output();
+  busy.complete({});
+  EXPECT_EQ(busy.take_output(), packet('a'));
+  EXPECT_TRUE(busy.closing());
+
+  Session aborted{Options{}};
+  aborted.receive(kNegotiate + kConnect + kHelo + kMail + kRcpt);
+  aborted.drain();
+  aborted.receive(packet('A'));
+  EXPECT_TRUE(aborted.closing());
+}
+
+TEST(MilterSession, SilenceIsAllowedUntilTheContentComes) {
+  Session session{Options{}};
+  EXPECT_TRUE(session.speaks_for_another());
+  session.receive(kNegotiate + kConnect + kHelo + kMail + kRcpt);
+  EXPECT_TRUE(session.speaks_for_another());
+  EXPECT_TRUE(session.in_transaction());
+  session.receive(kData + kHeaders);
+  EXPECT_FALSE(session.speaks_for_another());
+  EXPECT_TRUE(session.receiving_content());
+  session.time_out();
+  EXPECT_TRUE(session.closing());
+  EXPECT_EQ(session.fault(), "timeout");
+  EXPECT_FALSE(session.in_transaction());
 }
 
 TEST(MilterSession, RandomSequencesNeverHangCrashOrAnswerTwice) {

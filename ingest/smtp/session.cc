@@ -4,7 +4,11 @@
 #include <cstring>
 #include <utility>
 
+#include "ingest/server/xtext.h"
+
 namespace arch::smtp {
+
+using ingest::decode_xtext;
 
 namespace {
 
@@ -32,28 +36,6 @@ std::string_view trim(std::string_view text) {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
   return text;
-}
-
-int hex_digit(char c) {
-  if (is_digit(c)) return c - '0';
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// RFC 3461 s4: "+" and two upper-case hex digits stand for an octet; "=" and controls stand for nothing.
-std::optional<std::string> decode_xtext(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '=' || text[i] == ' ' || is_control(text[i])) return std::nullopt;
-    if (text[i] != '+') {
-      out.push_back(text[i]);
-      continue;
-    }
-    if (i + 2 >= text.size() || hex_digit(text[i + 1]) < 0 || hex_digit(text[i + 2]) < 0) return std::nullopt;
-    out.push_back(static_cast<char>(hex_digit(text[i + 1]) << 4 | hex_digit(text[i + 2])));
-    i += 2;
-  }
-  return out;
 }
 
 // `*` matches any run; letter case is ignored. Linear in the text for each star; no recursion.
@@ -181,6 +163,18 @@ std::string_view protocol_name(Protocol protocol) { return protocol == Protocol:
 Session::Session(Protocol protocol, const Options& options, Peer peer)
     : protocol_(protocol), options_(options), peer_(std::move(peer)) {
   reply("220 " + options_.hostname + (protocol_ == Protocol::kLmtp ? " LMTP archd" : " ESMTP archd"));
+}
+
+std::string Service::refusal(ingest::Refusal why) const {
+  switch (why) {
+    case ingest::Refusal::kDraining:
+      return "421 4.3.2 " + options_.hostname + " shutting down\r\n";
+    case ingest::Refusal::kNotAllowed:
+      return "554 5.7.1 " + options_.hostname + " refused\r\n";
+    case ingest::Refusal::kTooMany:
+      return "421 4.3.2 " + options_.hostname + " too many connections\r\n";
+  }
+  return {};
 }
 
 void Session::receive(std::string_view bytes) {

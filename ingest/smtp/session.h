@@ -14,15 +14,18 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/base/digest.h"
 #include "engine/base/limits.h"
 #include "engine/base/result.h"
 #include "engine/format/delivery.h"
+#include "ingest/server/session.h"
 
 namespace arch::smtp {
 
@@ -36,8 +39,9 @@ constexpr size_t kMaxKeptBack = 256u << 10;       ///< input while a message wai
 enum class Protocol : uint8_t { kLmtp, kSmtp };
 std::string_view protocol_name(Protocol protocol);  ///< "lmtp", "smtp"
 
-/// What the store can do right now; asked at MAIL, so that a client is told before it sends the content.
-enum class StoreHealth : uint8_t { kGood, kFull, kFailed };
+using ingest::Finished;
+using ingest::Peer;
+using ingest::StoreHealth;
 
 struct Options {
   std::string hostname = "localhost";  ///< in the greeting and in 421 replies
@@ -51,57 +55,26 @@ struct Options {
   bool reject_bare_newline = false;
 };
 
-struct Peer {
-  std::string address;  ///< numeric; empty for a Unix socket
-  std::string port;
-  bool trusted = false;  ///< may say XFORWARD
-};
-
-/// A message whose end was seen.
-struct Finished {
-  Delivery delivery;    ///< complete but for `captured`: the caller has the clock
-  std::string message;  ///< delivery.digest is its SHA-256
-};
-
-class Session {
+class Session final : public ingest::Session {
  public:
   /// The greeting is output at once. `options` outlives the session.
   Session(Protocol protocol, const Options& options, Peer peer);
 
-  /// Takes bytes from the peer, in pieces of any size.
-  void receive(std::string_view bytes);
-
-  /// Bytes to send; empties the buffer.
-  std::string take_output();
-
-  /// The message whose end was just seen, once per message. The session then waits for complete().
-  std::optional<Finished> take_finished();
-  bool waiting() const { return mode_ == Mode::kWaiting; }
-
-  /// The outcome of storing the message taken last; only while waiting(). kFull and kTooLarge are answered 452, other
-  /// errors 451. Input that came meanwhile is looked at before this returns.
-  void complete(const Result<void>& stored);
-
-  void set_health(StoreHealth health) { health_ = health; }
-
-  /// No further transaction is begun: says 421 and closes as soon as none is under way.
-  void drain();
-  /// Gives the content of the message under way back to the system; its end will be answered 451.
-  void shed();
-  /// Says `421 4.4.2` and closes.
-  void time_out();
-
-  /// The connection is to be closed once the output is sent.
-  bool closing() const { return mode_ == Mode::kClosing; }
-  /// Why the session ended before QUIT, for the log; empty otherwise.
-  const std::string& fault() const { return fault_; }
-  /// MAIL was accepted and its message is not yet answered.
-  bool in_transaction() const { return in_transaction_; }
-  bool receiving_content() const { return mode_ == Mode::kContent; }
-  /// Receiving content that is kept: more input takes more memory.
-  bool holds_content() const { return mode_ == Mode::kContent && verdict_ == Verdict::kKeep; }
-  /// Bytes of content held for the message under way.
-  uint64_t buffered_bytes() const { return message_.size(); }
+  void receive(std::string_view bytes) override;
+  std::string take_output() override;
+  std::optional<Finished> take_finished() override;
+  bool waiting() const override { return mode_ == Mode::kWaiting; }
+  void complete(const Result<void>& stored) override;
+  void set_health(StoreHealth health) override { health_ = health; }
+  void drain() override;  ///< says `421 4.3.2`
+  void shed() override;
+  void time_out() override;  ///< says `421 4.4.2`
+  bool closing() const override { return mode_ == Mode::kClosing; }
+  const std::string& fault() const override { return fault_; }
+  bool in_transaction() const override { return in_transaction_; }
+  bool receiving_content() const override { return mode_ == Mode::kContent; }
+  bool holds_content() const override { return mode_ == Mode::kContent && verdict_ == Verdict::kKeep; }
+  uint64_t buffered_bytes() const override { return message_.size(); }
 
  private:
   enum class Mode : uint8_t { kCommands, kContent, kWaiting, kClosing };
@@ -162,6 +135,21 @@ class Session {
   std::optional<Finished> finished_;
   std::vector<std::string> waiting_recipients_;  // of the message handed out, for its replies
   Digest waiting_digest_;
+};
+
+/// LMTP or SMTP on a listener.
+class Service final : public ingest::Service {
+ public:
+  Service(Protocol protocol, Options options) : protocol_(protocol), options_(std::move(options)) {}
+  std::string_view name() const override { return protocol_name(protocol_); }
+  std::unique_ptr<ingest::Session> open(Peer peer) const override {
+    return std::make_unique<Session>(protocol_, options_, std::move(peer));
+  }
+  std::string refusal(ingest::Refusal why) const override;
+
+ private:
+  const Protocol protocol_;
+  const Options options_;
 };
 
 }  // namespace arch::smtp

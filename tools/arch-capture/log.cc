@@ -63,7 +63,7 @@ void Log::line(Level level, std::string_view event, const Fields& fields) {
   [[maybe_unused]] ssize_t written = write(STDERR_FILENO, out.data(), out.size());
 }
 
-void Log::stored(const smtp::Receipt& receipt, const RecordRef& place) {
+void Log::stored(const ingest::Receipt& receipt, const RecordRef& place) {
   line(Level::kInfo, "stored",
        {{"queue_id", receipt.queue_id},
         {"size", std::to_string(receipt.size)},
@@ -75,7 +75,7 @@ void Log::stored(const smtp::Receipt& receipt, const RecordRef& place) {
         {"journal", std::to_string(place.file) + ":" + std::to_string(place.offset)}});
 }
 
-void Log::not_stored(const smtp::Receipt& receipt, const Error& error) {
+void Log::not_stored(const ingest::Receipt& receipt, const Error& error) {
   line(Level::kError, "not-stored",
        {{"queue_id", receipt.queue_id},
         {"size", std::to_string(receipt.size)},

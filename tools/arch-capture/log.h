@@ -7,14 +7,14 @@
 #include <vector>
 
 #include "engine/base/clock.h"
-#include "ingest/smtp/server.h"
+#include "ingest/server/server.h"
 #include "tools/arch-capture/notify.h"
 
 namespace arch::capture {
 
 enum class Level { kInfo, kWarning, kError };
 
-class Log : public smtp::Observer {
+class Log : public ingest::Observer {
  public:
   Log(Clock& clock, bool json, ServiceManager& manager) : clock_(clock), json_(json), manager_(manager) {}
 
@@ -22,8 +22,8 @@ class Log : public smtp::Observer {
   /// "2026-11-25T03:34:56Z info stored queue_id=4ABC size=123 …", or the same as one JSON object.
   void line(Level level, std::string_view event, const Fields& fields);
 
-  void stored(const smtp::Receipt& receipt, const RecordRef& place) override;
-  void not_stored(const smtp::Receipt& receipt, const Error& error) override;
+  void stored(const ingest::Receipt& receipt, const RecordRef& place) override;
+  void not_stored(const ingest::Receipt& receipt, const Error& error) override;
   void session_ended(const std::string& peer, const std::string& fault) override;
   void notice(const std::string& text) override;
   void tick() override { manager_.alive(); }

@@ -1,8 +1,8 @@
-// arch-capture: takes mail over LMTP or SMTP and makes it durable in the archive's journal. Knows no catalog, no index and
+// arch-capture: takes mail over LMTP, SMTP or the milter protocol and makes it durable in the archive's journal. Knows no catalog, no index and
 // no MIME; what it wrote, the engine picks up when it runs.
 //
 // STANDARDS  RFC 2033 (LMTP), 5321 (SMTP), 1870 (SIZE), 2920 (PIPELINING), 3461 (DSN parameters), 6152 (8BITMIME),
-//            6531 (SMTPUTF8), 2034 (ENHANCEDSTATUSCODES); XFORWARD as Postfix speaks it.
+//            6531 (SMTPUTF8), 2034 (ENHANCEDSTATUSCODES); XFORWARD and milter protocol 6 as Postfix speaks them.
 // SECURITY   Reads hostile bytes from the network. Once it listens, it can reach no file outside ARCHIVE/journal, open no
 //            socket and start no program (sandbox.h).
 #include <signal.h>
@@ -15,7 +15,9 @@
 
 #include "engine/journal/archive_file.h"
 #include "engine/journal/group_commit.h"
-#include "ingest/smtp/server.h"
+#include "ingest/milter/session.h"
+#include "ingest/server/server.h"
+#include "ingest/smtp/session.h"
 #include "tools/arch-capture/log.h"
 #include "tools/arch-capture/notify.h"
 #include "tools/arch-capture/options.h"
@@ -46,7 +48,7 @@ int status_of(const Error& error, int otherwise) {
   }
 }
 
-smtp::Server* running = nullptr;  // for the signal handler
+ingest::Server* running = nullptr;  // for the signal handler
 void on_stop_signal(int) { running->request_drain(); }
 
 int run(const Flags& flags) {
@@ -57,16 +59,25 @@ int run(const Flags& flags) {
   if (access(journal.c_str(), W_OK | X_OK) != 0)
     return complain(std::move(fail_errno(errno, "cannot write into " + journal)).value(), EX_CANTCREAT);
 
-  std::vector<smtp::Listener> listeners;
+  std::vector<ingest::Endpoint> endpoints;
   std::string ready = "ready";
-  for (smtp::Protocol protocol : {smtp::Protocol::kLmtp, smtp::Protocol::kSmtp}) {
-    const auto& address = protocol == smtp::Protocol::kLmtp ? flags.lmtp : flags.smtp;
-    if (!address) continue;
-    auto listener = smtp::Listener::open(*address, protocol);
-    if (!listener) return complain(listener.error(), status_of(listener.error(), EX_CANTCREAT));
-    ready += " " + std::string(smtp::protocol_name(protocol)) + "=" + listener->address().text();
-    listeners.push_back(std::move(*listener));
-  }
+  auto listen = [&](const ingest::Address& address, std::unique_ptr<ingest::Service> service) -> Result<void> {
+    ARCH_TRY(auto listener, ingest::Listener::open(address));
+    ready += " " + std::string(service->name()) + "=" + listener.address().text();
+    endpoints.push_back({std::move(listener), std::move(service)});
+    return {};
+  };
+  auto listen_all = [&]() -> Result<void> {
+    for (const auto& address : flags.lmtp)
+      ARCH_TRY_VOID(listen(address, std::make_unique<smtp::Service>(smtp::Protocol::kLmtp, flags.smtp_session)));
+    for (const auto& address : flags.smtp)
+      ARCH_TRY_VOID(listen(address, std::make_unique<smtp::Service>(smtp::Protocol::kSmtp, flags.smtp_session)));
+    for (const auto& address : flags.milter)
+      ARCH_TRY_VOID(listen(address, std::make_unique<milter::Service>(flags.milter_session)));
+    return {};
+  };
+  if (auto listening = listen_all(); !listening)
+    return complain(listening.error(), status_of(listening.error(), EX_CANTCREAT));
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < flags.server.max_connections + 64) {
     files.rlim_cur = std::min<rlim_t>(files.rlim_max, flags.server.max_connections + 64);
@@ -85,7 +96,7 @@ int run(const Flags& flags) {
       UINT64_MAX / 2;  // the server bounds what waits, and keeps it when there is no room
   auto commit = GroupCommit::create(fs, Clock::system(), journal, archive->id, commit_options);
   if (!commit) return complain(commit.error(), status_of(commit.error(), EX_IOERR));
-  auto server = smtp::Server::create(**commit, Clock::system(), log, std::move(listeners), flags.server);
+  auto server = ingest::Server::create(**commit, Clock::system(), log, std::move(endpoints), flags.server);
   if (!server) return complain(server.error(), EX_OSERR);
 
   running = server->get();
@@ -123,6 +134,6 @@ int main(int argc, char** argv) {
   if (!*flags) return EX_OK;
   char host[256] = "localhost";
   gethostname(host, sizeof host - 1);
-  (*flags)->server.session.hostname = host;
+  (*flags)->smtp_session.hostname = host;
   return arch::capture::run(**flags);
 }

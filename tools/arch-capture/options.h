@@ -4,16 +4,21 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/base/result.h"
-#include "ingest/smtp/server.h"
+#include "ingest/milter/session.h"
+#include "ingest/server/server.h"
+#include "ingest/smtp/session.h"
 
 namespace arch::capture {
 
 struct Flags {
   std::string archive;
-  std::optional<smtp::Address> lmtp, smtp;
-  smtp::Server::Options server;
+  std::vector<ingest::Address> lmtp, smtp, milter;
+  smtp::Options smtp_session;
+  milter::Options milter_session;
+  ingest::Server::Options server;
   uint64_t reserve_bytes = 2ull << 30;
   int ready_fd = -1;
   bool log_json = false;

@@ -10,9 +10,9 @@
 namespace arch::daemon {
 
 struct Flags {
-  std::string archive;  ///< directory
-  std::string config;   ///< as given, handed on to the engine's process
-  std::string lmtp, smtp;
+  std::string archive;                          ///< directory
+  std::string config;                           ///< as given, handed on to the engine's process
+  std::vector<std::string> lmtp, smtp, milter;  ///< listeners: those of the command line, else the configured ones
   config::Config configuration;
 };
 

@@ -43,11 +43,14 @@ Keep a mail archive: take mail over LMTP, make it durable, find it, pack it.
 
       --archive=DIR   the archive, made by `archctl init DIR` (else $ARCHIVE, else the configuration, else ./data)
       --config=FILE   the configuration (else $ARCHD_CONFIG, else /etc/archd/archd.toml if there is one)
-      --lmtp=ADDR     listen for LMTP on unix:PATH or inet:HOST:PORT (default inet:127.0.0.1:2424; port 0: any)
-      --smtp=ADDR     listen for SMTP too
+      --lmtp=ADDR     listen for LMTP on unix:PATH or inet:HOST:PORT (port 0: any); may be given again
+      --smtp=ADDR     listen for SMTP
+      --milter=ADDR   listen for the milter protocol
+                      (none of the three given: the configured ones, by default LMTP on inet:127.0.0.1:2424 and the
+                      milter protocol on inet:127.0.0.1:2425)
       --help, --version
 
-Once mail is taken it prints one line: ready lmtp=ADDR. SIGTERM and SIGINT stop it in good order: mail under way is
+Once mail is taken it prints one line: ready lmtp=ADDR milter=ADDR. SIGTERM and SIGINT stop it in good order: mail under way is
 finished, the journal closed, then the engine ends. Log lines go to stderr.
 
 Exit status: 0 stopped by a signal; 64 wrong usage; 65 archive.toml is damaged or newer than this program; 66 no archive
@@ -62,16 +65,13 @@ int bad_usage(const std::string& what) {
 }
 
 int run(int argc, char** argv) {
-  enum { kArchive = 1, kConfig, kLmtp, kSmtp, kHelpFlag, kVersion };
-  static const option kOptions[] = {{"archive", required_argument, nullptr, kArchive},
-                                    {"config", required_argument, nullptr, kConfig},
-                                    {"lmtp", required_argument, nullptr, kLmtp},
-                                    {"smtp", required_argument, nullptr, kSmtp},
-                                    {"help", no_argument, nullptr, kHelpFlag},
-                                    {"version", no_argument, nullptr, kVersion},
-                                    {nullptr, 0, nullptr, 0}};
+  enum { kArchive = 1, kConfig, kLmtp, kSmtp, kMilter, kHelpFlag, kVersion };
+  static const option kOptions[] = {
+      {"archive", required_argument, nullptr, kArchive}, {"config", required_argument, nullptr, kConfig},
+      {"lmtp", required_argument, nullptr, kLmtp},       {"smtp", required_argument, nullptr, kSmtp},
+      {"milter", required_argument, nullptr, kMilter},   {"help", no_argument, nullptr, kHelpFlag},
+      {"version", no_argument, nullptr, kVersion},       {nullptr, 0, nullptr, 0}};
   Flags flags;
-  bool lmtp_given = false;
   for (int flag; (flag = getopt_long(argc, argv, "h", kOptions, nullptr)) != -1;) {
     switch (flag) {
       case kArchive:
@@ -81,11 +81,13 @@ int run(int argc, char** argv) {
         flags.config = optarg;
         break;
       case kLmtp:
-        flags.lmtp = optarg;
-        lmtp_given = true;
+        flags.lmtp.emplace_back(optarg);
         break;
       case kSmtp:
-        flags.smtp = optarg;
+        flags.smtp.emplace_back(optarg);
+        break;
+      case kMilter:
+        flags.milter.emplace_back(optarg);
         break;
       case 'h':
       case kHelpFlag:
@@ -112,10 +114,14 @@ int run(int argc, char** argv) {
   const char* environment = std::getenv("ARCHIVE");
   if (flags.archive.empty())
     flags.archive = environment != nullptr && *environment != '\0' ? environment : configuration->data_dir;
-  if (!lmtp_given) flags.lmtp = configuration->capture_lmtp;
-  if (flags.smtp.empty()) flags.smtp = configuration->capture_smtp;
-  if (command == "run" && configuration->capture_managed && flags.lmtp.empty() && flags.smtp.empty())
-    return bad_usage("neither --lmtp nor --smtp: nothing would take mail");
+  auto listens = [&flags] { return !flags.lmtp.empty() || !flags.smtp.empty() || !flags.milter.empty(); };
+  if (!listens()) {
+    flags.lmtp = configuration->capture_lmtp;
+    flags.smtp = configuration->capture_smtp;
+    flags.milter = configuration->capture_milter;
+  }
+  if (command == "run" && configuration->capture_managed && !listens())
+    return bad_usage("no listener is given or configured: nothing would take mail");
 
   auto archive = read_archive_file(Fs::real(), flags.archive);
   if (!archive) {

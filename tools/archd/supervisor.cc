@@ -172,8 +172,14 @@ class Supervisor {
                                         "--message-limit=" + std::to_string(c.message_bytes),
                                         "--reserve=" + std::to_string(c.reserve_bytes),
                                         "--max-connections=" + std::to_string(c.capture_max_connections)};
-    if (!flags.lmtp.empty()) command.push_back("--lmtp=" + flags.lmtp);
-    if (!flags.smtp.empty()) command.push_back("--smtp=" + flags.smtp);
+    for (const std::string& address : flags.lmtp) command.push_back("--lmtp=" + address);
+    for (const std::string& address : flags.smtp) command.push_back("--smtp=" + address);
+    for (const std::string& address : flags.milter) command.push_back("--milter=" + address);
+    for (const std::string& network : c.capture_peers) command.push_back("--peer=" + network);
+    for (const std::string& pattern : c.capture_accept_rcpt) command.push_back("--accept-rcpt=" + pattern);
+    command.push_back("--max-rcpt=" + std::to_string(c.capture_max_rcpt));
+    if (c.capture_reject_bare_newline) command.push_back("--reject-bare-newline");
+    if (c.capture_reject_oversize) command.push_back("--reject-oversize");
     return command;
   }
 

@@ -75,13 +75,52 @@ Result<UnixNs> as_duration(const toml::node& node, const Place& place, UnixNs le
     return wrong(place, "out of range: " + tool::format_duration(least) + " to " + tool::format_duration(most));
   return *value;
 }
-Result<std::string> as_listener(const toml::node& node, const Place& place) {
+Result<bool> as_boolean(const toml::node& node, const Place& place) {
+  if (const auto* value = node.as_boolean()) return value->get();
+  return wrong(place, "true or false is wanted");
+}
+// A list of strings; one string alone stands for a list of one, an empty one for none.
+Result<std::vector<std::string>> as_list(const toml::node& node, const Place& place) {
+  std::vector<std::string> out;
+  if (const auto* text = node.as_string()) {
+    if (!text->get().empty()) out.push_back(text->get());
+    return out;
+  }
+  const auto* items = node.as_array();
+  if (items == nullptr) return wrong(place, "a list is wanted", "write " + place.key + " = [\"…\", \"…\"]");
+  for (const auto& item : *items) {
+    const auto* text = item.as_string();
+    if (text == nullptr || text->get().empty()) return wrong(place, "a list of strings is wanted");
+    out.push_back(text->get());
+  }
+  return out;
+}
+Result<std::vector<std::string>> as_listeners(const toml::node& node, const Place& place) {
+  ARCH_TRY(std::vector<std::string> addresses, as_list(node, place));
+  for (const std::string& text : addresses) {
+    bool good = (text.rfind("unix:/", 0) == 0 && text.size() > 6) ||
+                (text.rfind("inet:", 0) == 0 && text.find(':', 5) != std::string::npos);
+    if (!good)
+      return wrong(place, quoted(text) + " is no address", "write unix:/PATH or inet:HOST:PORT, or [] for none");
+  }
+  return addresses;
+}
+// One of two words, the second of which means true.
+Result<bool> as_choice(const toml::node& node, const Place& place, std::string_view no, std::string_view yes) {
   ARCH_TRY(std::string text, as_string(node, place));
-  bool good = text.empty() || (text.rfind("unix:/", 0) == 0 && text.size() > 6) ||
-              (text.rfind("inet:", 0) == 0 && text.find(':', 5) != std::string::npos);
-  if (!good)
-    return wrong(place, quoted(text) + " is no address", "write unix:/PATH or inet:HOST:PORT, or \"\" for none");
-  return text;
+  if (text == no || text == yes) return text == yes;
+  return wrong(place, quoted(text) + " is not known here", "write " + quoted(no) + " or " + quoted(yes));
+}
+// Domains compare in lower case.
+Result<std::vector<std::string>> as_domains(const toml::node& node, const Place& place) {
+  ARCH_TRY(std::vector<std::string> domains, as_list(node, place));
+  for (std::string& domain : domains) {
+    if (domain.find_first_of("@ ,/*") != std::string::npos || domain.front() == '.' || domain.back() == '.')
+      return wrong(place, quoted(domain) + " is no domain", "write for example \"example.fr\"; subdomains count too");
+    for (char& c : domain)
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return domains;
 }
 
 using Set = std::function<Result<void>(Config&, const toml::node&, const Place&)>;
@@ -116,20 +155,39 @@ const std::vector<Entry>& entries() {
       {{"archive", "timezone", "string", "Days in queries and reports begin at midnight here (IANA name, or UTC).",
         [](const Config& c) { return quoted(c.timezone); }},
        ARCH_SET(timezone, as_string(node, place))},
-      {{"capture", "lmtp", "string", "Where LMTP is listened for: unix:/PATH or inet:HOST:PORT; empty for none.",
-        [](const Config& c) { return quoted(c.capture_lmtp); }},
-       ARCH_SET(capture_lmtp, as_listener(node, place))},
-      {{"capture", "smtp", "string", "The same for SMTP.", [](const Config& c) { return quoted(c.capture_smtp); }},
-       ARCH_SET(capture_smtp, as_listener(node, place))},
+      {{"capture", "lmtp", "list", "Where LMTP is listened for: unix:/PATH or inet:HOST:PORT; [] for nowhere.",
+        [](const Config& c) { return list_text(c.capture_lmtp); }},
+       ARCH_SET(capture_lmtp, as_listeners(node, place))},
+      {{"capture", "smtp", "list", "The same for SMTP.", [](const Config& c) { return list_text(c.capture_smtp); }},
+       ARCH_SET(capture_smtp, as_listeners(node, place))},
+      {{"capture", "milter", "list",
+        "The same for the milter protocol, which brings every recipient, Bcc among them, and bounces.",
+        [](const Config& c) { return list_text(c.capture_milter); }},
+       ARCH_SET(capture_milter, as_listeners(node, place))},
+      {{"capture", "peers", "list",
+        "Who may connect over TCP besides this machine: addresses or networks, \"10.0.0.0/8\".",
+        [](const Config& c) { return list_text(c.capture_peers); }},
+       ARCH_SET(capture_peers, as_list(node, place))},
+      {{"capture", "accept_rcpt", "list",
+        "Patterns of recipients taken over LMTP and SMTP (* for any run of characters); others are answered 550.",
+        [](const Config& c) { return list_text(c.capture_accept_rcpt); }},
+       ARCH_SET(capture_accept_rcpt, as_list(node, place))},
+      {{"capture", "max_rcpt", "number", "Recipients of one message; more are answered 452, and the sender splits.",
+        [](const Config& c) { return std::to_string(c.capture_max_rcpt); }},
+       ARCH_SET(capture_max_rcpt, as_number(node, place, 100, limits::kMaxRecipients))},
+      {{"capture", "bare_newline", "string",
+        "Content with a CR or LF alone is kept as it came (\"accept\") or answered 554 (\"reject\").",
+        [](const Config& c) { return quoted(c.capture_reject_bare_newline ? "reject" : "accept"); }},
+       ARCH_SET(capture_reject_bare_newline, as_choice(node, place, "accept", "reject"))},
+      {{"capture", "oversize", "string",
+        "A message over the limit is answered 452 and stays visible in the sender's queue (\"defer\"), or 552 "
+        "(\"reject\"): then a copy by always_bcc is lost and nobody is told.",
+        [](const Config& c) { return quoted(c.capture_reject_oversize ? "reject" : "defer"); }},
+       ARCH_SET(capture_reject_oversize, as_choice(node, place, "defer", "reject"))},
       {{"capture", "managed", "boolean",
         "archd run starts and watches arch-capture; false when it is a unit of its own.",
         [](const Config& c) { return std::string(c.capture_managed ? "true" : "false"); }},
-       [](Config& config, const toml::node& node, const Place& place) -> Result<void> {
-         const auto* value = node.as_boolean();
-         if (value == nullptr) return wrong(place, "true or false is wanted");
-         config.capture_managed = value->get();
-         return {};
-       }},
+       ARCH_SET(capture_managed, as_boolean(node, place))},
       {{"capture", "max_connections", "number", "Connections served at once; more are answered 421 and try again.",
         [](const Config& c) { return std::to_string(c.capture_max_connections); }},
        ARCH_SET(capture_max_connections, as_number(node, place, 1, 10'000))},
@@ -137,18 +195,28 @@ const std::vector<Entry>& entries() {
         "Largest message taken; at least Postfix's message_size_limit, or large mail waits in its queue for ever.",
         [](const Config& c) { return quoted(tool::format_size(c.message_bytes)); }},
        ARCH_SET(message_bytes, as_size(node, place, 64u << 10, limits::kMessageBytes))},
+      {{"mta", "hosts", "list",
+        "Names of our own mail servers, as they write them into Received fields; default: every host that handed "
+        "mail "
+        "over.",
+        [](const Config& c) { return list_text(c.mta_hosts); }},
+       ARCH_SET(mta_hosts, as_domains(node, place))},
+      {{"mta", "own_domains", "list",
+        "Domains whose mailboxes are ours: they tell inbound, outbound and internal mail apart.",
+        [](const Config& c) { return list_text(c.mta_own_domains); }},
+       ARCH_SET(mta_own_domains, as_domains(node, place))},
+      {{"mta", "aliases", "list",
+        "Postfix's alias files in text form (virtual_alias_maps), so that a search for a mailbox finds what was sent "
+        "to "
+        "its aliases.",
+        [](const Config& c) { return list_text(c.mta_aliases); }},
+       ARCH_SET(mta_aliases, as_list(node, place))},
       {{"index", "languages", "list", "Languages whose word forms a search joins: \"fr\", \"en\".",
         [](const Config& c) { return list_text(c.index_languages); }},
        [](Config& config, const toml::node& node, const Place& place) -> Result<void> {
-         const auto* items = node.as_array();
-         if (items == nullptr) return wrong(place, "a list is wanted", "write [\"fr\", \"en\"]");
-         std::vector<std::string> languages;
-         for (const auto& item : *items) {
-           const auto* language = item.as_string();
-           if (language == nullptr || (language->get() != "fr" && language->get() != "en"))
-             return wrong(place, "unknown language", "known: \"fr\", \"en\"");
-           languages.push_back(language->get());
-         }
+         ARCH_TRY(std::vector<std::string> languages, as_list(node, place));
+         for (const std::string& language : languages)
+           if (language != "fr" && language != "en") return wrong(place, "unknown language", "known: \"fr\", \"en\"");
          config.index_languages = std::move(languages);
          return {};
        }},

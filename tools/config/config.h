@@ -20,12 +20,22 @@ struct Config {
   uint64_t reserve_bytes = 2ull << 30;
   std::string timezone = "Europe/Paris";
 
-  std::string capture_lmtp = "inet:127.0.0.1:2424";
-  std::string capture_smtp;
+  std::vector<std::string> capture_lmtp = {"inet:127.0.0.1:2424"};
+  std::vector<std::string> capture_smtp;
+  std::vector<std::string> capture_milter = {"inet:127.0.0.1:2425"};
+  std::vector<std::string> capture_peers;
+  std::vector<std::string> capture_accept_rcpt = {"*"};
+  uint64_t capture_max_rcpt = limits::kMaxRecipients;
+  bool capture_reject_bare_newline = false;
+  bool capture_reject_oversize = false;
   bool capture_managed = true;
   uint64_t capture_max_connections = 200;
 
   uint64_t message_bytes = limits::kMessageBytes;
+
+  std::vector<std::string> mta_hosts;
+  std::vector<std::string> mta_own_domains;
+  std::vector<std::string> mta_aliases;
 
   std::vector<std::string> index_languages = {"fr", "en"};
   uint64_t index_shard_messages = 250'000;

@@ -25,7 +25,8 @@ TEST(Config, AnEmptyFileGivesTheDefaults) {
   auto config = parse("", "x.toml");
   ASSERT_TRUE(config);
   EXPECT_EQ(config->cap_bytes, 100ull << 30);
-  EXPECT_EQ(config->capture_lmtp, "inet:127.0.0.1:2424");
+  EXPECT_THAT(config->capture_lmtp, testing::ElementsAre("inet:127.0.0.1:2424"));
+  EXPECT_THAT(config->capture_milter, testing::ElementsAre("inet:127.0.0.1:2425"));
   EXPECT_EQ(config->pack_age, kNsPerDay);
 }
 
@@ -37,11 +38,21 @@ reserve_bytes = 4096
 timezone = "UTC"
 [capture]
 lmtp = "unix:/run/archd/lmtp.sock"
-smtp = "inet:127.0.0.1:2525"
+smtp = ["inet:127.0.0.1:2525", "unix:/run/archd/smtp.sock"]
+milter = []
+peers = "10.0.0.0/8"
+accept_rcpt = ["archive@*"]
+max_rcpt = 200
+bare_newline = "reject"
+oversize = "reject"
 managed = false
 max_connections = 10
 [limits]
 message_bytes = "32M"
+[mta]
+hosts = ["MX.example.fr"]
+own_domains = ["example.fr", "Exemple.fr"]
+aliases = "/etc/postfix/virtual"
 [index]
 languages = ["en"]
 shard_messages = 1000
@@ -55,8 +66,17 @@ age = "2h"
   EXPECT_EQ(config->cap_bytes, 3ull << 39);
   EXPECT_EQ(config->reserve_bytes, 4096u);
   EXPECT_EQ(config->timezone, "UTC");
-  EXPECT_EQ(config->capture_lmtp, "unix:/run/archd/lmtp.sock");
-  EXPECT_EQ(config->capture_smtp, "inet:127.0.0.1:2525");
+  EXPECT_THAT(config->capture_lmtp, testing::ElementsAre("unix:/run/archd/lmtp.sock"));
+  EXPECT_THAT(config->capture_smtp, testing::ElementsAre("inet:127.0.0.1:2525", "unix:/run/archd/smtp.sock"));
+  EXPECT_THAT(config->capture_milter, testing::IsEmpty());
+  EXPECT_THAT(config->capture_peers, testing::ElementsAre("10.0.0.0/8"));
+  EXPECT_THAT(config->capture_accept_rcpt, testing::ElementsAre("archive@*"));
+  EXPECT_EQ(config->capture_max_rcpt, 200u);
+  EXPECT_TRUE(config->capture_reject_bare_newline);
+  EXPECT_TRUE(config->capture_reject_oversize);
+  EXPECT_THAT(config->mta_hosts, testing::ElementsAre("mx.example.fr"));
+  EXPECT_THAT(config->mta_own_domains, testing::ElementsAre("example.fr", "exemple.fr"));
+  EXPECT_THAT(config->mta_aliases, testing::ElementsAre("/etc/postfix/virtual"));
   EXPECT_FALSE(config->capture_managed);
   EXPECT_EQ(config->capture_max_connections, 10u);
   EXPECT_EQ(config->message_bytes, 32ull << 20);

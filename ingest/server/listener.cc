@@ -1,4 +1,4 @@
-#include "ingest/smtp/listener.h"
+#include "ingest/server/listener.h"
 
 #include <arpa/inet.h>
 #include <grp.h>
@@ -13,7 +13,7 @@
 #include <cstring>
 #include <utility>
 
-namespace arch::smtp {
+namespace arch::ingest {
 
 namespace {
 
@@ -171,15 +171,11 @@ std::string numeric_host(const sockaddr_storage& address, std::string* port) {
   return text;
 }
 
-Listener::Listener(int descriptor, Protocol protocol, Address address)
-    : descriptor_(descriptor), protocol_(protocol), address_(std::move(address)) {}
+Listener::Listener(int descriptor, Address address) : descriptor_(descriptor), address_(std::move(address)) {}
 Listener::Listener(Listener&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)),
-      protocol_(other.protocol_),
-      address_(std::move(other.address_)) {}
+    : descriptor_(std::exchange(other.descriptor_, -1)), address_(std::move(other.address_)) {}
 Listener& Listener::operator=(Listener&& other) noexcept {
   std::swap(descriptor_, other.descriptor_);
-  std::swap(protocol_, other.protocol_);
   std::swap(address_, other.address_);
   return *this;
 }
@@ -187,15 +183,13 @@ Listener::~Listener() {
   if (descriptor_ >= 0) close(descriptor_);
 }
 
-Result<Listener> Listener::open(const Address& address, Protocol protocol) {
-  if (protocol == Protocol::kLmtp && !address.is_unix() && address.port == 25)
-    return fail(Code::kUsage, "LMTP must not be offered on TCP port 25 (RFC 2033)", "choose another port, say 2424");
+Result<Listener> Listener::open(const Address& address) {
   if (address.is_unix()) ARCH_TRY_VOID(remove_stale_socket(address));
   sockaddr_storage storage;
   socklen_t size = socket_address(address, &storage);
   int descriptor = socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (descriptor < 0) return fail_errno(errno, "cannot make a socket for " + address.text());
-  Listener listener(descriptor, protocol, address);
+  Listener listener(descriptor, address);
 
   if (!address.is_unix()) {
     int on = 1;
@@ -233,4 +227,4 @@ Result<Listener> Listener::open(const Address& address, Protocol protocol) {
   return listener;
 }
 
-}  // namespace arch::smtp
+}  // namespace arch::ingest

@@ -9,9 +9,8 @@
 #include <string_view>
 
 #include "engine/base/result.h"
-#include "ingest/smtp/session.h"
 
-namespace arch::smtp {
+namespace arch::ingest {
 
 /// "unix:PATH" or "inet:HOST:PORT"; HOST is a numeric address, IPv6 in brackets, or "localhost" (127.0.0.1).
 struct Address {
@@ -44,22 +43,19 @@ std::string numeric_host(const sockaddr_storage& address, std::string* port);
 class Listener {
  public:
   /// A Unix socket gets mode 0660 and, when the process may, the group `postfix`. A stale socket file is replaced, one
-  /// that somebody listens on is not. LMTP on TCP port 25 is refused (RFC 2033 s5). Errors: kUsage, kExists (in use),
-  /// kDenied, kIo.
-  static Result<Listener> open(const Address& address, Protocol protocol);
+  /// that somebody listens on is not. Errors: kUsage, kExists (in use), kDenied, kIo.
+  static Result<Listener> open(const Address& address);
   Listener(Listener&& other) noexcept;
   Listener& operator=(Listener&& other) noexcept;
   ~Listener();
 
   int descriptor() const { return descriptor_; }
-  Protocol protocol() const { return protocol_; }
   const Address& address() const { return address_; }  ///< with the port that the system chose for port 0
 
  private:
-  Listener(int descriptor, Protocol protocol, Address address);
+  Listener(int descriptor, Address address);
   int descriptor_ = -1;
-  Protocol protocol_ = Protocol::kLmtp;
   Address address_;
 };
 
-}  // namespace arch::smtp
+}  // namespace arch::ingest

@@ -1,4 +1,4 @@
-#include "ingest/smtp/server.h"
+#include "ingest/server/server.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -16,7 +16,7 @@
 #include <unordered_map>
 #include <utility>
 
-namespace arch::smtp {
+namespace arch::ingest {
 
 namespace {
 
@@ -75,11 +75,12 @@ struct Mailbox {
 
 struct Server::State {
   struct Connection {
-    Connection(uint64_t given_id, int descriptor, Protocol protocol, const smtp::Options& options, Peer who)
-        : id(given_id), socket(descriptor), session(protocol, options, std::move(who)) {}
+    Connection(uint64_t given_id, int descriptor, std::unique_ptr<Session> given_session)
+        : id(given_id), socket(descriptor), owned(std::move(given_session)), session(*owned) {}
     const uint64_t id;
     const Descriptor socket;
-    Session session;
+    const std::unique_ptr<Session> owned;
+    Session& session;
     std::string peer;  // for the log
     std::string output;
     size_t sent = 0;                           // of output
@@ -90,6 +91,7 @@ struct Server::State {
     bool ended = false;                        // the peer sends nothing more
     bool held_back = false;                    // by max_content_bytes
     Time last_progress, message_begun, since;  // `since`: waiting, held back or lingering
+    Time soothed;                              // when the peer was last asked for patience
   };
   struct Ticket {
     uint64_t connection = 0;
@@ -101,11 +103,11 @@ struct Server::State {
   };
 
   State(GroupCommit& given_commit, Clock& given_clock, Observer& given_observer,
-        std::vector<Listener> given_listeners, Server::Options given)
+        std::vector<Endpoint> given_endpoints, Server::Options given)
       : commit(given_commit),
         clock(given_clock),
         observer(given_observer),
-        listeners(std::move(given_listeners)),
+        endpoints(std::move(given_endpoints)),
         options(std::move(given)),
         epoll(epoll_create1(EPOLL_CLOEXEC)),
         drain_bell(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
@@ -114,7 +116,7 @@ struct Server::State {
   GroupCommit& commit;
   Clock& clock;
   Observer& observer;
-  std::vector<Listener> listeners;
+  std::vector<Endpoint> endpoints;
   const Server::Options options;
   const Descriptor epoll;
   const Descriptor drain_bell;
@@ -146,15 +148,15 @@ struct Server::State {
   Duration tick_interval() const {
     Duration shortest =
         std::min({options.command_timeout, options.data_timeout, options.message_timeout, options.commit_timeout,
-                  options.patience, options.drain_timeout, options.linger_timeout});
+                  options.progress_interval, options.patience, options.drain_timeout, options.linger_timeout});
     return std::clamp(shortest / 4, Duration(5), Duration(1000));
   }
 
   Result<void> run();
   void on_event(uint64_t what, uint32_t events);
   void listen_to_new(bool wanted);
-  void accept_from(const Listener& listener);
-  void adopt(int descriptor, const Listener& listener, const sockaddr_storage& address);
+  void accept_from(const Endpoint& endpoint);
+  void adopt(int descriptor, const Endpoint& endpoint, const sockaddr_storage& address);
   void on_connection(Connection& connection, uint32_t events);
   bool read_some(Connection& connection);
   void advance(Connection& connection);
@@ -186,16 +188,16 @@ Server::Server() = default;
 Server::~Server() = default;
 
 Result<std::unique_ptr<Server>> Server::create(GroupCommit& commit, Clock& clock, Observer& observer,
-                                               std::vector<Listener> listeners, Options options) {
+                                               std::vector<Endpoint> endpoints, Options options) {
   auto server = std::unique_ptr<Server>(new Server);
-  server->state_ = std::make_unique<State>(commit, clock, observer, std::move(listeners), std::move(options));
+  server->state_ = std::make_unique<State>(commit, clock, observer, std::move(endpoints), std::move(options));
   State& state = *server->state_;
   if (state.epoll.get() < 0 || state.drain_bell.get() < 0 || state.mailbox->bell.get() < 0)
     return fail_errno(errno, "cannot set up the event loop");
   ARCH_TRY_VOID(state.watch(state.mailbox->bell.get(), kBell, EPOLLIN));
   ARCH_TRY_VOID(state.watch(state.drain_bell.get(), kDrainBell, EPOLLIN));
-  for (size_t i = 0; i < state.listeners.size(); ++i)
-    ARCH_TRY_VOID(state.watch(state.listeners[i].descriptor(), kFirstListener + i, EPOLLIN));
+  for (size_t i = 0; i < state.endpoints.size(); ++i)
+    ARCH_TRY_VOID(state.watch(state.endpoints[i].listener.descriptor(), kFirstListener + i, EPOLLIN));
   return server;
 }
 
@@ -229,7 +231,7 @@ void Server::State::on_event(uint64_t what, uint32_t events) {
     silence(drain_bell.get());
     return begin_drain();
   }
-  if (what < kFirstConnection) return accept_from(listeners[what - kFirstListener]);
+  if (what < kFirstConnection) return accept_from(endpoints[what - kFirstListener]);
   auto found = connections.find(what);
   if (found != connections.end()) on_connection(*found->second, events);  // an earlier event may have dropped it
 }
@@ -239,22 +241,22 @@ void Server::State::on_event(uint64_t what, uint32_t events) {
 // A listener that nobody takes connections from would ring without pause.
 void Server::State::listen_to_new(bool wanted) {
   accepting = wanted;
-  for (size_t i = 0; i < listeners.size(); ++i) {
+  for (size_t i = 0; i < endpoints.size(); ++i) {
     epoll_event event{};
     event.events = wanted ? uint32_t{EPOLLIN} : 0;
     event.data.u64 = kFirstListener + i;
-    ARCH_CHECK(epoll_ctl(epoll.get(), EPOLL_CTL_MOD, listeners[i].descriptor(), &event) == 0);
+    ARCH_CHECK(epoll_ctl(epoll.get(), EPOLL_CTL_MOD, endpoints[i].listener.descriptor(), &event) == 0);
   }
 }
 
-void Server::State::accept_from(const Listener& listener) {
+void Server::State::accept_from(const Endpoint& endpoint) {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     sockaddr_storage address{};
     socklen_t size = sizeof address;
-    int descriptor =
-        accept4(listener.descriptor(), reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int descriptor = accept4(endpoint.listener.descriptor(), reinterpret_cast<sockaddr*>(&address), &size,
+                             SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor >= 0) {
-      adopt(descriptor, listener, address);
+      adopt(descriptor, endpoint, address);
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       observer.notice("no further connections for a moment: the system is out of descriptors or memory");
       return listen_to_new(false);  // until the next sweep
@@ -264,37 +266,38 @@ void Server::State::accept_from(const Listener& listener) {
   }
 }
 
-void Server::State::adopt(int descriptor, const Listener& listener, const sockaddr_storage& address) {
+void Server::State::adopt(int descriptor, const Endpoint& endpoint, const sockaddr_storage& address) {
   Peer peer;
   peer.address = numeric_host(address, &peer.port);
   std::string name = peer.address.empty() ? "unix" : peer.address + ":" + peer.port;
-  bool allowed = listener.address().is_unix() ||
-                 std::any_of(options.peers.begin(), options.peers.end(),
-                             [&address](const Network& network) { return network.contains(address); });
-  std::string refusal;
+  const bool is_unix = endpoint.listener.address().is_unix();
+  bool allowed = is_unix || std::any_of(options.peers.begin(), options.peers.end(),
+                                        [&address](const Network& network) { return network.contains(address); });
+  std::optional<Refusal> refused;
   if (draining) {
-    refusal = "421 4.3.2 " + options.session.hostname + " shutting down\r\n";
+    refused = Refusal::kDraining;
   } else if (!allowed) {
-    refusal = "554 5.7.1 " + options.session.hostname + " refused\r\n";
+    refused = Refusal::kNotAllowed;
     observer.session_ended(name, "not an allowed peer");
   } else if (connections.size() >= options.max_connections) {
-    refusal = "421 4.3.2 " + options.session.hostname + " too many connections\r\n";
+    refused = Refusal::kTooMany;
     observer.session_ended(name, "too many connections");
   }
-  if (!refusal.empty()) {
+  if (refused) {
+    const std::string refusal = endpoint.service->refusal(*refused);
     // A fresh socket takes one line; when it does not, the peer sees the end of the connection, which says as much.
     [[maybe_unused]] ssize_t sent = send(descriptor, refusal.data(), refusal.size(), MSG_NOSIGNAL);
     close(descriptor);
     return;
   }
   int on = 1;
-  if (!listener.address().is_unix()) {
+  if (!is_unix) {
     setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
   }
   peer.trusted = true;  // whoever may connect is one of our MTAs
   uint64_t id = next_connection++;
-  auto owned = std::make_unique<Connection>(id, descriptor, listener.protocol(), options.session, std::move(peer));
+  auto owned = std::make_unique<Connection>(id, descriptor, endpoint.service->open(std::move(peer)));
   Connection& connection = *owned;
   connection.peer = std::move(name);
   connection.last_progress = now;
@@ -449,7 +452,7 @@ void Server::State::enter(Connection& connection, Finished finished) {
   ticket.receipt.size = finished.message.size();
   ticket.receipt.recipients = finished.delivery.rcpt.size();
   connection.ticket = id;
-  connection.since = now;
+  connection.since = connection.soothed = now;
   content_bytes += finished.message.size();
   if (!held.empty() || (commit_bytes > 0 && commit_bytes + finished.message.size() > options.max_commit_bytes)) {
     held.push_back({id, std::move(finished)});
@@ -548,7 +551,12 @@ void Server::State::sweep_one(Connection& connection) {
     return;
   }
   if (connection.ticket != 0) {
-    if (now - connection.since <= options.commit_timeout) return;
+    if (now - connection.since <= options.commit_timeout) {
+      if (now - connection.soothed < options.progress_interval) return;
+      connection.soothed = now;
+      session.progress();
+      return advance(connection);
+    }
     const uint64_t ticket = std::exchange(connection.ticket, 0);
     if (session.waiting()) session.complete(fail(Code::kTryAgain, "not durable in time"));
     // What was not yet handed over is not wanted any more: the client has been told to come again.
@@ -569,8 +577,11 @@ void Server::State::sweep_one(Connection& connection) {
   }
   auto idle = now - connection.last_progress;
   bool in_content = session.receiving_content();
-  bool late = drain_over || idle > (in_content ? options.data_timeout : options.command_timeout) ||
-              (in_content && now - connection.message_begun > options.message_timeout);
+  const Duration allowed = in_content                     ? options.data_timeout
+                           : session.speaks_for_another() ? options.idle_timeout
+                                                          : options.command_timeout;
+  bool late =
+      drain_over || idle > allowed || (in_content && now - connection.message_begun > options.message_timeout);
   if (!late) return;
   if (session.closing() || !connection.output.empty()) {  // it does not even take our replies
     observer.session_ended(connection.peer, "timeout");
@@ -580,4 +591,4 @@ void Server::State::sweep_one(Connection& connection) {
   advance(connection);
 }
 
-}  // namespace arch::smtp
+}  // namespace arch::ingest

@@ -17,10 +17,10 @@
 
 #include "engine/base/clock.h"
 #include "engine/journal/group_commit.h"
-#include "ingest/smtp/listener.h"
-#include "ingest/smtp/session.h"
+#include "ingest/server/listener.h"
+#include "ingest/server/session.h"
 
-namespace arch::smtp {
+namespace arch::ingest {
 
 /// One message that came to its end, for the log.
 struct Receipt {
@@ -44,19 +44,26 @@ class Observer {
   virtual void tick() {}  ///< about once a second, while the loop lives
 };
 
+/// A place to connect to, and what is spoken there.
+struct Endpoint {
+  Listener listener;
+  std::unique_ptr<Service> service;
+};
+
 class Server {
  public:
   using Duration = std::chrono::milliseconds;
   struct Options {
-    smtp::Options session;
-    size_t max_connections = 200;               ///< one more is answered 421
+    size_t max_connections = 200;               ///< over all endpoints; one more is refused
     uint64_t max_content_bytes = 512ull << 20;  ///< content in memory, all sessions and what waits to be written
     uint64_t max_commit_bytes = 64ull << 20;    ///< handed to GroupCommit at once (one message of any size always)
-    std::vector<Network> peers;                 ///< who may connect over TCP; others are answered 554
+    std::vector<Network> peers;                 ///< who may connect over TCP; others are refused
     Duration command_timeout = std::chrono::seconds(300);
+    Duration idle_timeout = std::chrono::hours(2);          ///< the same, of a session that speaks for another
     Duration data_timeout = std::chrono::seconds(300);      ///< between two reads of content
     Duration message_timeout = std::chrono::seconds(1800);  ///< for the whole content of one message
     Duration commit_timeout = std::chrono::seconds(60);     ///< from the dot to 451
+    Duration progress_interval = std::chrono::seconds(20);  ///< between two requests for patience (milter)
     Duration patience = std::chrono::seconds(60);           ///< held back by max_content_bytes
     Duration drain_timeout = std::chrono::seconds(45);      ///< then what is still connected is dropped
     Duration linger_timeout = std::chrono::seconds(2);      ///< for the peer's end after our last reply
@@ -67,7 +74,7 @@ class Server {
   /// `commit`, `clock` and `observer` outlive the server. `commit` must take more than max_commit_bytes before it says
   /// kTryAgain: the server keeps the order and the bound itself. Errors: kIo.
   static Result<std::unique_ptr<Server>> create(GroupCommit& commit, Clock& clock, Observer& observer,
-                                                std::vector<Listener> listeners, Options options);
+                                                std::vector<Endpoint> endpoints, Options options);
   ~Server();
 
   /// Serves until drained: everything accepted is durable and answered, all connections closed. Errors: kIo (epoll).
@@ -82,4 +89,4 @@ class Server {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace arch::smtp
+}  // namespace arch::ingest

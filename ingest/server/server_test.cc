@@ -4,7 +4,7 @@
 // Method  A Server on a loopback port with a real journal in a fresh directory. The file system behind it is the real one
 //         with a lever: fail syncs, hold syncs, report a full disk. What was stored is read back by JournalReader.
 // Teeth   Every test ends by comparing the journal's records with the messages it expects there, no more and no fewer.
-#include "ingest/smtp/server.h"
+#include "ingest/server/server.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
@@ -25,8 +25,10 @@
 
 #include "engine/journal/archive_file.h"
 #include "engine/journal/journal_reader.h"
+#include "ingest/milter/session.h"
+#include "ingest/smtp/session.h"
 
-namespace arch::smtp {
+namespace arch::ingest {
 namespace {
 
 using std::string;
@@ -158,15 +160,30 @@ class Client {
     }
     return true;
   }
+  // One packet of the milter protocol without its length; "EOF" and the like as line().
+  string packet() {
+    for (;;) {
+      uint32_t length = 0;
+      if (input_.size() >= 4) {
+        memcpy(&length, input_.data(), 4);
+        length = ntohl(length);
+        if (input_.size() >= 4 + length) break;
+      }
+      string failure = more();
+      if (!failure.empty()) return failure;
+    }
+    uint32_t length;
+    memcpy(&length, input_.data(), 4);
+    string out = input_.substr(4, ntohl(length));
+    input_.erase(0, 4 + out.size());
+    return out;
+  }
   // One line without its end; "EOF" when the server closed, "TIMEOUT" when it said nothing.
   string line() {
     size_t end;
     while ((end = input_.find("\r\n")) == string::npos) {
-      char buffer[65536];
-      ssize_t got = ::recv(socket_, buffer, sizeof buffer, 0);
-      if (got == 0) return "EOF";
-      if (got < 0) return errno == EAGAIN ? "TIMEOUT" : "RESET";
-      input_.append(buffer, static_cast<size_t>(got));
+      string failure = more();
+      if (!failure.empty()) return failure;
     }
     string out = input_.substr(0, end);
     input_.erase(0, end + 2);
@@ -199,6 +216,16 @@ class Client {
   bool connected() const { return connected_; }
 
  private:
+  // Empty when something came.
+  string more() {
+    char buffer[65536];
+    ssize_t got = ::recv(socket_, buffer, sizeof buffer, 0);
+    if (got == 0) return "EOF";
+    if (got < 0) return errno == EAGAIN ? "TIMEOUT" : "RESET";
+    input_.append(buffer, static_cast<size_t>(got));
+    return {};
+  }
+
   int socket_ = -1;
   bool connected_ = false;
   string input_;
@@ -261,7 +288,6 @@ class Recorder : public Observer {
 
 Server::Options quick_options() {
   Server::Options options;
-  options.session.hostname = "archive.example";
   options.peers = {*Network::parse("127.0.0.0/8")};
   options.full_pause = 200ms;
   options.failed_pause = 100ms;
@@ -269,9 +295,9 @@ Server::Options quick_options() {
   return options;
 }
 
-class SmtpServer : public testing::Test {
+class IngestServer : public testing::Test {
  protected:
-  void start(Server::Options options = quick_options(), Protocol protocol = Protocol::kLmtp) {
+  void start(Server::Options options = quick_options(), smtp::Protocol protocol = smtp::Protocol::kLmtp) {
     root_ = testing::TempDir() + "arch-smtp-XXXXXX";
     ASSERT_NE(mkdtemp(root_.data()), nullptr);
     directory_ = root_ + "/archive";
@@ -285,16 +311,24 @@ class SmtpServer : public testing::Test {
         GroupCommit::create(fs_, Clock::system(), journal_directory(directory_), archive->id, commit_options);
     ASSERT_TRUE(commit);
     commit_ = std::move(*commit);
-    std::vector<Listener> listeners;
-    auto listener = Listener::open(*Address::parse("inet:127.0.0.1:0"), protocol);
-    ASSERT_TRUE(listener);
-    address_ = listener->address();
-    listeners.push_back(std::move(*listener));
-    auto local = Listener::open(*Address::parse("unix:" + root_ + "/lmtp.sock"), Protocol::kLmtp);
-    ASSERT_TRUE(local);
-    unix_address_ = local->address();
-    listeners.push_back(std::move(*local));
-    auto server = Server::create(*commit_, Clock::system(), seen_, std::move(listeners), std::move(options));
+    smtp::Options session;
+    session.hostname = "archive.example";
+    session.message_bytes = message_bytes_;
+    std::vector<Endpoint> endpoints;
+    auto add = [&](const Address& address, std::unique_ptr<Service> service, Address* bound) {
+      auto listener = Listener::open(address);
+      ASSERT_TRUE(listener);
+      *bound = listener->address();
+      endpoints.push_back({std::move(*listener), std::move(service)});
+    };
+    add(*Address::parse("inet:127.0.0.1:0"), std::make_unique<smtp::Service>(protocol, session), &address_);
+    add(*Address::parse("unix:" + root_ + "/lmtp.sock"),
+        std::make_unique<smtp::Service>(smtp::Protocol::kLmtp, session), &unix_address_);
+    milter::Options milter;
+    milter.message_bytes = message_bytes_;
+    add(*Address::parse("unix:" + root_ + "/milter.sock"), std::make_unique<milter::Service>(milter),
+        &milter_address_);
+    auto server = Server::create(*commit_, Clock::system(), seen_, std::move(endpoints), std::move(options));
     ASSERT_TRUE(server);
     server_ = std::move(*server);
     thread_ = std::thread([this] {
@@ -343,7 +377,8 @@ class SmtpServer : public testing::Test {
   LeverFs fs_;
   Recorder seen_;
   string root_, directory_;
-  Address address_, unix_address_;
+  Address address_, unix_address_, milter_address_;
+  uint64_t message_bytes_ = limits::kMessageBytes;
   std::unique_ptr<GroupCommit> commit_;
   std::unique_ptr<Server> server_;
   std::thread thread_;
@@ -355,7 +390,7 @@ using Messages = std::multiset<string>;
 
 string content(size_t number) { return "Subject: " + std::to_string(number) + "\r\n\r\nbody\r\n"; }
 
-TEST_F(SmtpServer, AnswersEachRecipientInOrderAndTheRecordIsThere) {
+TEST_F(IngestServer, AnswersEachRecipientInOrderAndTheRecordIsThere) {
   start();
   for (const Address& address : {address_, unix_address_}) {
     Client client(address);
@@ -376,8 +411,8 @@ TEST_F(SmtpServer, AnswersEachRecipientInOrderAndTheRecordIsThere) {
   EXPECT_GT(records_[0].captured, 0);
 }
 
-TEST_F(SmtpServer, SmtpIsServedToo) {
-  start(quick_options(), Protocol::kSmtp);
+TEST_F(IngestServer, SmtpIsServedToo) {
+  start(quick_options(), smtp::Protocol::kSmtp);
   Client client(address_);
   EXPECT_EQ(client.line(), "220 archive.example ESMTP archd");
   EXPECT_EQ(client.say("EHLO mx"), "250 SIZE 0");
@@ -388,7 +423,7 @@ TEST_F(SmtpServer, SmtpIsServedToo) {
   EXPECT_EQ(journal(), Messages{content(1)});
 }
 
-TEST_F(SmtpServer, ServesTwoHundredConnectionsAndRefusesTheNext) {
+TEST_F(IngestServer, ServesTwoHundredConnectionsAndRefusesTheNext) {
   start();
   std::vector<Client> clients;
   for (int i = 0; i < 200; ++i) {
@@ -422,7 +457,97 @@ TEST_F(SmtpServer, ServesTwoHundredConnectionsAndRefusesTheNext) {
   EXPECT_EQ(journal(), expected);
 }
 
-TEST_F(SmtpServer, APeerThatDiesBeforeTheDotLeavesNoTrace) {
+// What an MTA says to a filter for one message, and the message it means.
+string packet(char code, const string& data = {}) {
+  const uint32_t length = htonl(static_cast<uint32_t>(data.size() + 1));
+  return string(reinterpret_cast<const char*>(&length), 4) + code + data;
+}
+string milter_envelope() {
+  return packet('M', "<a@b>" + string(1, '\0')) + packet('R', "<c@d>" + string(1, '\0')) +
+         packet('R', "<bcc@d>" + string(1, '\0'));
+}
+string milter_hello() {
+  const string numbers("\0\0\0\6\0\0\1\xff\0\x1f\xff\xff", 12);
+  return packet('O', numbers) + packet('C', string("client\0"
+                                                   "4\0\x19"
+                                                   "192.0.2.1\0",
+                                                   20));
+}
+string milter_content(size_t number) {
+  return packet('L', string("Subject\0 ", 9) + std::to_string(number) + '\0') + packet('N') +
+         packet('B', "body\r\n") + packet('E');
+}
+string milter_message(size_t number) { return "Subject: " + std::to_string(number) + "\r\n\r\nbody\r\n"; }
+
+TEST_F(IngestServer, AMilterIsServedAndAcceptsOnlyWhatIsDurable) {
+  auto options = quick_options();
+  options.progress_interval = 20ms;
+  start(options);
+  Client client(milter_address_);
+  ASSERT_TRUE(client.send(milter_hello() + milter_envelope()));
+  EXPECT_EQ(client.packet().substr(0, 1), "O");
+  EXPECT_EQ(client.packet(), "c");
+  fs_.lever.hold();
+  ASSERT_TRUE(client.send(milter_content(1)));
+  EXPECT_EQ(client.packet(), "p") << "patience is asked for while the sync hangs";
+  EXPECT_EQ(client.packet(), "p");
+  fs_.lever.release();
+  string answer;
+  while ((answer = client.packet()) == "p") {
+  }
+  EXPECT_EQ(answer, "a");
+  ASSERT_TRUE(client.send(milter_envelope() + milter_content(2)));
+  EXPECT_EQ(client.packet(), "c");
+  while ((answer = client.packet()) == "p") {
+  }
+  EXPECT_EQ(answer, "a");
+  EXPECT_EQ(journal(), (Messages{milter_message(1), milter_message(2)}));
+  ASSERT_EQ(records_.size(), 2u);
+  EXPECT_EQ(records_[0].channel, Channel::kMilter);
+  EXPECT_EQ(records_[0].client_addr, "192.0.2.1");
+  ASSERT_EQ(records_[0].rcpt.size(), 2u);
+  EXPECT_EQ(records_[0].rcpt[1].address, "bcc@d");
+}
+
+TEST_F(IngestServer, AMilterIsToldOfAFailedSyncAndServedAgainAfterIt) {
+  start();
+  Client client(milter_address_);
+  ASSERT_TRUE(client.send(milter_hello() + milter_envelope()));
+  client.packet();
+  client.packet();
+  fs_.lever.failing_syncs = 1;
+  ASSERT_TRUE(client.send(milter_content(1)));
+  EXPECT_EQ(client.packet(), string("y451 4.3.0 archive storage error\0", 33));
+  std::this_thread::sleep_for(150ms);  // failed_pause
+  ASSERT_TRUE(client.send(milter_envelope() + milter_content(2)));
+  EXPECT_EQ(client.packet(), "c");
+  EXPECT_EQ(client.packet(), "a");
+  EXPECT_EQ(journal(), Messages{milter_message(2)});
+}
+
+TEST_F(IngestServer, AnMtaThatDiesLeavesATraceOnlyAfterTheEndOfItsMessage) {
+  start();
+  const string whole = milter_hello() + milter_envelope() + milter_content(1);
+  size_t cuts = 0;
+  for (size_t cut = 0; cut < whole.size(); cut += 3, ++cuts) {
+    Client client(milter_address_);
+    client.send(whole.substr(0, cut));
+    cut % 2 == 0 ? client.reset() : client.die();
+  }
+  ASSERT_GT(cuts, 30u);
+  {
+    Client client(milter_address_);
+    fs_.lever.hold();
+    client.send(whole);
+    client.packet();
+    client.packet();
+    client.die();
+  }
+  fs_.lever.release();
+  EXPECT_EQ(journal(), Messages{milter_message(1)});
+}
+
+TEST_F(IngestServer, APeerThatDiesBeforeTheDotLeavesNoTrace) {
   start();
   const string steps[] = {"", "LHLO mx\r\n", "LHLO mx\r\nMAIL FROM:<a@b>\r\n",
                           "LHLO mx\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n",
@@ -459,7 +584,7 @@ TEST_F(SmtpServer, APeerThatDiesBeforeTheDotLeavesNoTrace) {
   EXPECT_EQ(journal(), Messages{content(7)});
 }
 
-TEST_F(SmtpServer, APeerThatDiesAfterTheDotHasItsMessageStored) {
+TEST_F(IngestServer, APeerThatDiesAfterTheDotHasItsMessageStored) {
   start();
   for (int way = 0; way < 3; ++way) {
     fs_.lever.hold();
@@ -484,7 +609,7 @@ TEST_F(SmtpServer, APeerThatDiesAfterTheDotHasItsMessageStored) {
   EXPECT_EQ(journal(), (Messages{content(0), content(1), content(2)}));
 }
 
-TEST_F(SmtpServer, AFailedSyncIs451AndPassesByItself) {
+TEST_F(IngestServer, AFailedSyncIs451AndPassesByItself) {
   start();
   Client client(address_);
   client.hello();
@@ -509,7 +634,7 @@ TEST_F(SmtpServer, AFailedSyncIs451AndPassesByItself) {
   EXPECT_EQ(found, (Messages{content(1), content(3)}));
 }
 
-TEST_F(SmtpServer, AFullDiskIs452AndPassesWhenThereIsRoom) {
+TEST_F(IngestServer, AFullDiskIs452AndPassesWhenThereIsRoom) {
   start();
   Client client(address_);
   client.hello();
@@ -530,7 +655,7 @@ TEST_F(SmtpServer, AFullDiskIs452AndPassesWhenThereIsRoom) {
   EXPECT_EQ(journal(), Messages{content(2)});
 }
 
-TEST_F(SmtpServer, ADrainFinishesWhatIsUnderWayAndRefusesTheRest) {
+TEST_F(IngestServer, ADrainFinishesWhatIsUnderWayAndRefusesTheRest) {
   start();
   Client idle(address_), busy(address_), waiting(address_);
   idle.hello();
@@ -565,7 +690,7 @@ TEST_F(SmtpServer, ADrainFinishesWhatIsUnderWayAndRefusesTheRest) {
   for (const JournalFileInfo& file : *files) EXPECT_EQ(file.state, JournalState::kClosed);
 }
 
-TEST_F(SmtpServer, ADrainDoesNotWaitForEverForAPeerThatStalls) {
+TEST_F(IngestServer, ADrainDoesNotWaitForEverForAPeerThatStalls) {
   Server::Options options = quick_options();
   options.drain_timeout = 100ms;
   start(options);
@@ -579,7 +704,7 @@ TEST_F(SmtpServer, ADrainDoesNotWaitForEverForAPeerThatStalls) {
   EXPECT_EQ(journal(), Messages{});
 }
 
-TEST_F(SmtpServer, SilentPeersAreToldAndDropped) {
+TEST_F(IngestServer, SilentPeersAreToldAndDropped) {
   Server::Options options = quick_options();
   options.command_timeout = 150ms;
   options.data_timeout = 150ms;
@@ -596,7 +721,7 @@ TEST_F(SmtpServer, SilentPeersAreToldAndDropped) {
   EXPECT_EQ(journal(), Messages{});
 }
 
-TEST_F(SmtpServer, AMessageThatTricklesInIsCutOffAfterItsTime) {
+TEST_F(IngestServer, AMessageThatTricklesInIsCutOffAfterItsTime) {
   Server::Options options = quick_options();
   options.message_timeout = 200ms;
   start(options);
@@ -612,7 +737,7 @@ TEST_F(SmtpServer, AMessageThatTricklesInIsCutOffAfterItsTime) {
   EXPECT_EQ(journal(), Messages{});
 }
 
-TEST_F(SmtpServer, AStoreThatTakesTooLongIs451AndTheMessageMayStillBeStored) {
+TEST_F(IngestServer, AStoreThatTakesTooLongIs451AndTheMessageMayStillBeStored) {
   Server::Options options = quick_options();
   options.commit_timeout = 150ms;
   start(options);
@@ -627,7 +752,7 @@ TEST_F(SmtpServer, AStoreThatTakesTooLongIs451AndTheMessageMayStillBeStored) {
   EXPECT_EQ(journal(), (Messages{content(1), content(1)}));
 }
 
-TEST_F(SmtpServer, WhatTheCommitThreadCannotTakeYetWaitsItsTurn) {
+TEST_F(IngestServer, WhatTheCommitThreadCannotTakeYetWaitsItsTurn) {
   Server::Options options = quick_options();
   options.max_commit_bytes = 100;
   start(options);
@@ -649,7 +774,7 @@ TEST_F(SmtpServer, WhatTheCommitThreadCannotTakeYetWaitsItsTurn) {
   EXPECT_EQ(journal(), expected);
 }
 
-TEST_F(SmtpServer, WhatWaitedTooLongIsGivenBackUnstored) {
+TEST_F(IngestServer, WhatWaitedTooLongIsGivenBackUnstored) {
   Server::Options options = quick_options();
   options.max_commit_bytes = 10;
   options.commit_timeout = 150ms;
@@ -671,7 +796,7 @@ TEST_F(SmtpServer, WhatWaitedTooLongIsGivenBackUnstored) {
   EXPECT_EQ(journal(), Messages{content(1)});
 }
 
-TEST_F(SmtpServer, ContentInMemoryIsBoundedAndEverybodyFinishes) {
+TEST_F(IngestServer, ContentInMemoryIsBoundedAndEverybodyFinishes) {
   Server::Options options = quick_options();
   options.max_content_bytes = 256 << 10;
   start(options);
@@ -694,7 +819,7 @@ TEST_F(SmtpServer, ContentInMemoryIsBoundedAndEverybodyFinishes) {
   EXPECT_EQ(journal(), expected);
 }
 
-TEST_F(SmtpServer, WhoIsHeldBackTooLongIsAnswered451) {
+TEST_F(IngestServer, WhoIsHeldBackTooLongIsAnswered451) {
   Server::Options options = quick_options();
   options.max_content_bytes = 100 << 10;
   options.patience = 200ms;
@@ -716,7 +841,7 @@ TEST_F(SmtpServer, WhoIsHeldBackTooLongIsAnswered451) {
   EXPECT_EQ(journal(), (Messages{big + "\r\n", content(3)}));
 }
 
-TEST_F(SmtpServer, APeerThatDoesNotReadItsRepliesIsNotReadOn) {
+TEST_F(IngestServer, APeerThatDoesNotReadItsRepliesIsNotReadOn) {
   Server::Options options = quick_options();
   options.command_timeout = 500ms;
   options.data_timeout = 500ms;
@@ -737,7 +862,7 @@ TEST_F(SmtpServer, APeerThatDoesNotReadItsRepliesIsNotReadOn) {
   EXPECT_EQ(journal(), Messages{});
 }
 
-TEST_F(SmtpServer, TheLastReplyReachesAPeerThatStillSends) {
+TEST_F(IngestServer, TheLastReplyReachesAPeerThatStillSends) {
   start();
   for (int i = 0; i < 20; ++i) {
     Client client(address_);
@@ -750,7 +875,7 @@ TEST_F(SmtpServer, TheLastReplyReachesAPeerThatStillSends) {
   EXPECT_EQ(journal(), Messages{});
 }
 
-TEST_F(SmtpServer, StrangersAreRefused) {
+TEST_F(IngestServer, StrangersAreRefused) {
   Server::Options options = quick_options();
   options.peers = {*Network::parse("192.0.2.0/24")};
   start(options);
@@ -762,7 +887,7 @@ TEST_F(SmtpServer, StrangersAreRefused) {
   EXPECT_EQ(seen_.faults_now(), std::vector<string>{"not an allowed peer"});
 }
 
-TEST_F(SmtpServer, ManyMessagesShareSyncs) {
+TEST_F(IngestServer, ManyMessagesShareSyncs) {
   start();
   std::vector<std::thread> senders;
   std::atomic<int> good{0};
@@ -783,7 +908,7 @@ TEST_F(SmtpServer, ManyMessagesShareSyncs) {
 
 // ---- Addresses ----
 
-TEST(SmtpListener, AddressesAreReadAndWritten) {
+TEST(Listener, AddressesAreReadAndWritten) {
   const std::pair<const char*, const char*> good[] = {
       {"unix:/run/archd/lmtp.sock", "unix:/run/archd/lmtp.sock"},
       {"inet:127.0.0.1:2424", "inet:127.0.0.1:2424"},
@@ -824,7 +949,7 @@ sockaddr_storage socket_address(const char* host) {
   return out;
 }
 
-TEST(SmtpListener, NetworksContainWhatTheySay) {
+TEST(Listener, NetworksContainWhatTheySay) {
   struct Row {
     const char* network;
     const char* address;
@@ -861,45 +986,39 @@ TEST(SmtpListener, NetworksContainWhatTheySay) {
   EXPECT_EQ(numeric_host(local, &port), "");
 }
 
-TEST(SmtpListener, LmtpIsNotOfferedOnPort25) {
-  auto listener = Listener::open(*Address::parse("inet:127.0.0.1:25"), Protocol::kLmtp);
-  ASSERT_FALSE(listener);
-  EXPECT_EQ(listener.error().code, Code::kUsage);
-}
-
-TEST(SmtpListener, AStaleSocketIsReplacedAndALiveOneIsNot) {
+TEST(Listener, AStaleSocketIsReplacedAndALiveOneIsNot) {
   string root = testing::TempDir() + "arch-listener-XXXXXX";
   ASSERT_NE(mkdtemp(root.data()), nullptr);
   const Address address = *Address::parse("unix:" + root + "/s");
   {
-    auto first = Listener::open(address, Protocol::kLmtp);
+    auto first = Listener::open(address);
     ASSERT_TRUE(first);
     EXPECT_EQ(std::filesystem::status(address.path).permissions(), std::filesystem::perms{0660});
-    auto second = Listener::open(address, Protocol::kLmtp);
+    auto second = Listener::open(address);
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().code, Code::kExists);
     EXPECT_TRUE(Client(address).connected());
   }
   EXPECT_TRUE(std::filesystem::exists(address.path));
-  EXPECT_TRUE(Listener::open(address, Protocol::kLmtp));
+  EXPECT_TRUE(Listener::open(address));
   std::filesystem::remove(address.path);
   std::ofstream(address.path) << "not a socket";
-  auto third = Listener::open(address, Protocol::kLmtp);
+  auto third = Listener::open(address);
   ASSERT_FALSE(third);
   EXPECT_EQ(third.error().code, Code::kExists);
   EXPECT_EQ(std::filesystem::file_size(address.path), 12u);
   std::filesystem::remove_all(root);
 }
 
-TEST(SmtpListener, ATakenPortIsSaid) {
-  auto first = Listener::open(*Address::parse("inet:127.0.0.1:0"), Protocol::kLmtp);
+TEST(Listener, ATakenPortIsSaid) {
+  auto first = Listener::open(*Address::parse("inet:127.0.0.1:0"));
   ASSERT_TRUE(first);
   EXPECT_NE(first->address().port, 0);
-  auto second = Listener::open(first->address(), Protocol::kSmtp);
+  auto second = Listener::open(first->address());
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, Code::kExists);
   EXPECT_NE(second.error().what.find(first->address().text()), string::npos);
 }
 
 }  // namespace
-}  // namespace arch::smtp
+}  // namespace arch::ingest
