@@ -73,6 +73,7 @@ Result<std::string> completion_for(std::string_view shell);
 // ── the commands, one file a family ──
 int run_init(const Invocation&);
 int run_import(const Invocation&);
+int run_deliver(const Invocation&);
 int run_pack(const Invocation&);
 int run_search(const Invocation&);
 int run_show(const Invocation&);

@@ -79,6 +79,35 @@ const std::vector<Command>& commands() {
        SIZE_MAX,
        run_import},
 
+      {"deliver",
+       "Store",
+       "[OPTION]... [RECIPIENT]... <MESSAGE",
+       "Store one message from standard input, durably",
+       "For Postfix's pipe(8), .forward files and scripts. Ends with 0 only when the message is on disk, synced; "
+       "whatever "
+       "goes wrong later than the command line is 75, so that the sender keeps the mail and tries again. The message "
+       "is "
+       "stored byte for byte: no dot is taken for its end, no line end is repaired. Needs no running archd, which "
+       "finds the "
+       "message by itself.",
+       {{"from", 'f', "ADDRESS", "the envelope's sender; an empty one is that of a bounce"},
+        {"queue-id", 0, "ID",
+         "Postfix's queue id, ${queue_id} in master.cf: lets reconcile tell that the mail is here"},
+        {"mta", 0, "HOST", "name of the mail server that hands the message over"},
+        {"client-address", 0, "ADDRESS", "of the client that sent it, ${client_address}"},
+        {"client-name", 0, "HOST", "its name, ${client_hostname}"},
+        {"sasl-user", 0, "NAME", "its login, ${sasl_username}"},
+        {"verbose", 'v', "", "say which message it became"}},
+       {{0, "the message is on disk"},
+        kUsage,
+        {75, "not stored, for whatever reason: try again"},
+        {78, "a mistake in the configuration"}},
+       {{"archctl deliver -f paul@example.fr achats@example.fr <mail.eml", ""},
+        {"|/usr/bin/archctl --archive /srv/mail deliver", "in a .forward file"}},
+       0,
+       10'000,
+       run_deliver},
+
       {"pack",
        "Store",
        "[OPTION]...",
