@@ -1,0 +1,149 @@
+#include "engine/people/aliases.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+
+#include "engine/io/fs.h"
+
+namespace arch {
+
+namespace {
+
+constexpr uint64_t kMaxFileBytes = 64ull << 20;
+constexpr std::string_view kBlanks = " \t\r";
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
+std::string_view trim(std::string_view text) {
+  const size_t begin = text.find_first_not_of(kBlanks);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
+}
+
+// Maps that postmap makes from a text file of the same name, or reads as text.
+bool has_text(std::string_view type) {
+  for (std::string_view known : {"texthash", "hash", "btree", "lmdb", "dbm", "sdbm", "cdb"})
+    if (type == known) return true;
+  return false;
+}
+
+}  // namespace
+
+void Aliases::add(std::string_view text) {
+  // A line that begins with a blank goes on with the one before (postmap(1)).
+  std::string logical;
+  auto take = [this](std::string_view line) {
+    line = trim(line);
+    if (line.empty() || entries_ >= kMaxEntries) return;
+    std::string_view name;
+    if (line.front() == '"') {  // a quoted local part may hold blanks and colons
+      const size_t close = line.find('"', 1);
+      if (close == std::string_view::npos) return;
+      const size_t end = std::min(line.find_first_of(" \t:", close), line.size());
+      name = line.substr(0, end);
+      line.remove_prefix(end);
+    } else {
+      const size_t end = std::min(line.find_first_of(" \t:"), line.size());
+      name = line.substr(0, end);
+      line.remove_prefix(end);
+    }
+    line = trim(line);
+    if (!line.empty() && line.front() == ':') line = trim(line.substr(1));
+    while (!line.empty()) {
+      const size_t comma = line.find(',');
+      std::string_view target = trim(line.substr(0, comma));
+      line = comma == std::string_view::npos ? std::string_view() : line.substr(comma + 1);
+      if (target.empty() || target.front() == '|' || target.front() == '/' || target.front() == ':' ||
+          target.find_first_of(" \t\"") != std::string_view::npos)
+        continue;
+      leads_to_[lower(target)].push_back(lower(name));
+      ++entries_;
+    }
+  };
+  while (!text.empty()) {
+    const size_t end = text.find('\n');
+    std::string_view line = text.substr(0, end);
+    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+    const bool continued = !line.empty() && kBlanks.find(line.front()) != std::string_view::npos;
+    if (trim(line).empty() || trim(line).front() == '#') continue;
+    if (!continued) {
+      take(logical);
+      logical.clear();
+    }
+    logical += line;
+    logical += ' ';
+  }
+  take(logical);
+}
+
+Result<Aliases> Aliases::load(const std::vector<std::string>& maps) {
+  Aliases aliases;
+  for (const std::string& map : maps) {
+    std::string path = map;
+    if (const size_t colon = map.find(':'); colon != std::string::npos && map.front() != '/') {
+      if (!has_text(std::string_view(map).substr(0, colon)))
+        return fail(Code::kUsage, "alias map " + map + " has no text to read",
+                    "write its content into a file (postmap -s " + map + " prints many kinds) and name that");
+      path = map.substr(colon + 1);
+    }
+    ARCH_TRY(auto file, Fs::real().open_read(path));
+    ARCH_TRY(uint64_t size, file->size());
+    if (size > kMaxFileBytes)
+      return fail(Code::kTooLarge, path + " has " + std::to_string(size) + " bytes: no alias map",
+                  "name the text file");
+    std::string text(size, '\0');
+    ARCH_TRY(size_t got, file->pread(0, text.data(), text.size()));
+    text.resize(got);
+    aliases.add(text);
+  }
+  return aliases;
+}
+
+void Aliases::collect(const std::string& mailbox, std::vector<std::string>* out) const {
+  std::set<std::string> seen{mailbox};
+  std::vector<std::string> open{mailbox};
+  while (!open.empty() && seen.size() <= kMaxAnswers) {
+    const std::string target = std::move(open.back());
+    open.pop_back();
+    // Within one domain a local alias names its target without it.
+    std::vector<std::string> names{target};
+    if (const size_t at = target.find('@'); at != std::string::npos && at > 0) names.push_back(target.substr(0, at));
+    for (const std::string& name : names) {
+      auto found = leads_to_.find(name);
+      if (found == leads_to_.end()) continue;
+      for (const std::string& alias : found->second) {
+        if (seen.size() > kMaxAnswers || !seen.insert(alias).second) continue;
+        out->push_back(alias);
+        open.push_back(alias);
+      }
+    }
+  }
+}
+
+std::vector<std::string> Aliases::of(std::string_view mailbox) const {
+  std::vector<std::string> out;
+  collect(lower(mailbox), &out);
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::vector<std::string> Aliases::of_name(std::string_view name) const {
+  std::vector<std::string> out;
+  const std::string prefix = lower(name) + "@";
+  for (auto each = leads_to_.lower_bound(prefix);
+       each != leads_to_.end() && each->first.compare(0, prefix.size(), prefix) == 0 && out.size() <= kMaxAnswers;
+       ++each)
+    collect(each->first, &out);
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  if (out.size() > kMaxAnswers) out.resize(kMaxAnswers);
+  return out;
+}
+
+}  // namespace arch
