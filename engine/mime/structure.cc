@@ -148,12 +148,13 @@ class Walker {
     return at;
   }
 
-  // When fields are all a part has, the line end behind them may belong to the boundary: the part is empty and ends there,
-  // so that it lies inside the part around it.
+  // When fields are all a part has, the line end behind them may belong to the boundary; when it has not even those, the
+  // line end of the boundary before it does. Such a part is empty and ends there, so that it lies inside the one around it.
   void close_part(size_t index, uint64_t end) {
     Part& part = out_->parts[index];
-    part.body_begin = std::max(part.header_begin, std::min(part.body_begin, end));
-    part.body_end = std::max(part.body_begin, end);
+    part.header_begin = std::min(part.header_begin, end);
+    part.body_begin = std::min(part.body_begin, end);
+    part.body_end = end;
   }
 
   void close_leaf(uint64_t end) {
