@@ -5,6 +5,7 @@
 
 #include "engine/archive_state.h"
 #include "engine/journal/journal_reader.h"
+#include "engine/mime/trace.h"
 
 namespace arch {
 
@@ -12,6 +13,8 @@ namespace {
 
 constexpr uint64_t kBatchDeliveries = 1'000;  // of one step
 constexpr uint64_t kBatchBytes = 32ull << 20;
+constexpr UnixNs kQueueIdLife = 7 * kNsPerDay;  // between two copies of one mail
+constexpr size_t kQueueIdUses = 100;            // of one queue id that are looked at
 
 }  // namespace
 
@@ -28,6 +31,7 @@ class Archive::State::Step {
     ARCH_TRY(std::optional<uint64_t> known, find(delivery.digest));
     const int64_t day = floor_day(delivery.captured);
     ARCH_TRY(ArchiveUsage::Day * usage, day_row(day));
+    std::string queue_id = delivery.channel == Channel::kImport ? std::string() : delivery.queue_id;
     if (!known) {
       const uint64_t number = ++totals_.last_message;
       ARCH_TRY(Summary made, summary());
@@ -36,6 +40,8 @@ class Archive::State::Step {
       info.digest = delivery.digest;
       info.size = size;
       info.captured = delivery.captured;
+      queue_id = made.queue_id;
+      if (!queue_id.empty()) ARCH_TRY_VOID(join(&info, made));
       ARCH_TRY(info.thread, thread_of(info, made.references));
       batch.put(Column::kDigest, delivery.digest.view(), varint(number));
       batch.put(Column::kMessage, be64(number), rows::encode_message(info, sequence));
@@ -45,7 +51,10 @@ class Archive::State::Step {
         const std::string key = message_id_key(info.message_id);
         batch.put(Column::kMessageId, key + be64(number), {});
         threads_.emplace(key, info.thread);
+      } else {
+        batch.put(Column::kMessageId, mail_key_key(info.mail_key) + be64(number), {});
       }
+      if (!queue_id.empty()) queued_.emplace(queue_id, Queued{info, made.core});
       numbers_.emplace(delivery.digest, number);
       known = number;
       totals_.message_bytes += size;
@@ -55,6 +64,7 @@ class Archive::State::Step {
       batch.put(Column::kAgain, be64(*known) + be64(sequence), {});
     }
     batch.put(Column::kDelivery, be64(sequence), rows::encode_delivery_row(*known, delivery));
+    if (!queue_id.empty()) batch.put(Column::kQueue, queue_key(queue_id) + be64(sequence), {});
     if (delivery.channel == Channel::kImport)
       batch.put(Column::kImport, import_key(delivery.digest, delivery.origin), {});
     totals_.received_bytes += size;
@@ -100,6 +110,51 @@ class Archive::State::Step {
     return &(days_[day] = value ? decode_usage_day(*value) : ArchiveUsage::Day{});
   }
 
+  struct Queued {
+    MessageInfo info;
+    uint64_t core = 0;
+  };
+
+  // Postfix reuses a queue id within days, by chance: what else names the mail has to agree.
+  static bool may_be_one_mail(const MessageInfo& a, const MessageInfo& b) {
+    const UnixNs apart = a.captured > b.captured ? a.captured - b.captured : b.captured - a.captured;
+    if (apart > kQueueIdLife) return false;
+    if (!a.message_id.empty() || !b.message_id.empty()) return a.message_id == b.message_id;
+    return a.from == b.from && a.subject == b.subject && a.sent == b.sent;
+  }
+
+  // A copy of the mail that came another way from the same queue: both are kept, and are one mail in every answer.
+  Result<void> join(MessageInfo* info, const Summary& made) {
+    std::optional<Queued> partner;
+    for (auto [each, last] = queued_.equal_range(made.queue_id); each != last && !partner; ++each)
+      if (may_be_one_mail(each->second.info, *info)) partner = each->second;
+    if (!partner) {
+      std::vector<uint64_t> sequences;
+      const std::string key = queue_key(made.queue_id);
+      ARCH_TRY_VOID(state_.catalog->scan(Column::kQueue, key, key, [&](std::string_view row, std::string_view) {
+        sequences.push_back(from_be64(row.substr(8)));
+        return sequences.size() < kQueueIdUses;
+      }));
+      for (uint64_t sequence : sequences) {
+        ARCH_TRY(auto row, state_.catalog->get(Column::kDelivery, be64(sequence)));
+        if (!row) continue;
+        ARCH_TRY(DeliveryInfo delivery, rows::decode_delivery_row(*row, sequence));
+        ARCH_TRY(MessageInfo other, state_.info(delivery.message));
+        if (other.digest == info->digest || !may_be_one_mail(other, *info)) continue;
+        partner = Queued{std::move(other), 0};
+        if (partner->info.mail_key == info->mail_key) break;
+        auto bytes = state_.message(delivery.message, nullptr);
+        if (bytes) partner->core = mime::core_key(*bytes, delivery.delivery.mta_host);
+        break;  // unreadable bytes: joined as differing
+      }
+    }
+    if (!partner) return {};
+    const bool same = partner->info.mail_key == info->mail_key || partner->core == made.core;
+    info->mail_key = partner->info.mail_key;
+    ++(same ? totals_.joined_same : totals_.joined_differing);
+    return {};
+  }
+
   // The thread of the nearest mail answered that is known; else the hash of the first one named, so that mails that name
   // the same unknown one meet; else the own id.
   Result<uint64_t> thread_of(const MessageInfo& info, const std::vector<std::string>& references) {
@@ -125,6 +180,7 @@ class Archive::State::Step {
   rows::Totals totals_;
   std::unordered_map<Digest, uint64_t, DigestHash> numbers_;
   std::unordered_map<std::string, uint64_t> threads_;
+  std::unordered_multimap<std::string, Queued> queued_;
   std::map<int64_t, ArchiveUsage::Day> days_;
 };
 
@@ -228,10 +284,10 @@ Result<void> Archive::State::adopt(uint32_t number, const std::shared_ptr<Segmen
     if (known) continue;
     auto bytes = reader->read_message(i, foreign(&blocks), &blocks);
     if (bytes) {
-      summaries.emplace(digest, summarise(*bytes, *delivered->second));
+      summaries.emplace(digest, summarise(*bytes, *delivered->second, *own_domains));
     } else if (bytes.error().code == Code::kCorrupt) {
       alarm(describe(bytes.error()));  // listed by its envelope alone; everything else stays readable
-      summaries.emplace(digest, summarise({}, *delivered->second));
+      summaries.emplace(digest, summarise({}, *delivered->second, *own_domains));
     } else {
       return tl::unexpected<Error>(bytes.error());
     }
@@ -387,7 +443,7 @@ Result<bool> Archive::State::apply_file(const JournalFileInfo& info, const std::
                if (Sha256::of(as_bytes(read.message)) != read.record.delivery.digest)
                  alarm(info.path + " at " + std::to_string(read.record.ref.offset) +
                        ": the message does not have its digest");
-               return summarise(read.message, read.record.delivery);
+               return summarise(read.message, read.record.delivery, *own_domains);
              }));
     ARCH_TRY(auto number, step.find(read.record.delivery.digest));
     rows::Unpacked unpacked;

@@ -73,7 +73,8 @@ Result<void> Archive::init(Fs& fs, const std::string& directory, UnixNs now) {
   return {};
 }
 
-Result<std::unique_ptr<Archive>> Archive::open(Fs& fs, Clock& clock, const std::string& directory, Mode mode) {
+Result<std::unique_ptr<Archive>> Archive::open(Fs& fs, Clock& clock, const std::string& directory, Mode mode,
+                                               const OpenOptions& options) {
   auto archive = std::unique_ptr<Archive>(new Archive);
   std::string path = directory;
   while (path.size() > 1 && path.back() == '/') path.pop_back();
@@ -81,6 +82,7 @@ Result<std::unique_ptr<Archive>> Archive::open(Fs& fs, Clock& clock, const std::
   archive->state_ = std::make_unique<State>(fs, clock, path, mode);
   State& state = *archive->state_;
   state.file = file;
+  state.own_domains = options.own_domains;
   if (mode == Mode::kEngine) {
     ARCH_TRY(state.engine_lock, fs.open_read(path + "/archive.toml"));
     ARCH_TRY(bool locked, state.engine_lock->try_lock());
@@ -93,6 +95,16 @@ Result<std::unique_ptr<Archive>> Archive::open(Fs& fs, Clock& clock, const std::
   }
   ARCH_TRY_VOID(state.open_catalog());
   return archive;
+}
+
+std::string Archive::State::format_row() const {
+  ByteWriter format;
+  format.varint(rows::kCatalogVersion);
+  format.raw({reinterpret_cast<const char*>(file.id.bytes.data()), file.id.bytes.size()});
+  const std::vector<std::string> domains = own_domains ? own_domains->domains() : std::vector<std::string>();
+  format.varint(domains.size());
+  for (const std::string& domain : domains) format.sized(domain);
+  return format.take();
 }
 
 Result<void> Archive::State::open_catalog() {
@@ -122,13 +134,11 @@ Result<void> Archive::State::open_catalog() {
     ARCH_TRY_VOID(discard_catalog());
     ARCH_TRY(catalog, Catalog::open(path, Catalog::Mode::kWriter));
     CatalogBatch batch;
-    ByteWriter format;
-    format.varint(rows::kCatalogVersion);
-    format.raw({reinterpret_cast<const char*>(file.id.bytes.data()), file.id.bytes.size()});
-    batch.put(Column::kMeta, kMetaFormat, format.view());
+    batch.put(Column::kMeta, kMetaFormat, format_row());
     ARCH_TRY_VOID(catalog->write(std::move(batch), true));
     rebuilding = true;
   }
+  if (!own_domains) own_domains = OwnDomains();
   ARCH_TRY(auto value, catalog->get(Column::kMeta, kMetaTotals));
   if (value) {
     ARCH_TRY(totals, rows::decode_totals(*value));
@@ -154,7 +164,13 @@ Result<bool> Archive::State::catalog_fits() const {
   ByteReader in(*format);
   if (in.varint() != rows::kCatalogVersion) return false;
   std::string_view id = in.raw(16);
-  if (!in.at_end() || id != std::string_view(reinterpret_cast<const char*>(file.id.bytes.data()), 16)) return false;
+  if (!in.ok() || id != std::string_view(reinterpret_cast<const char*>(file.id.bytes.data()), 16)) return false;
+  std::vector<std::string> domains;
+  for (uint64_t left = in.varint(); in.ok() && left > 0; --left) domains.emplace_back(in.sized());
+  if (!in.at_end()) return false;
+  // Directions follow from our domains: with others the rows are not what this engine would write.
+  if (mode == Mode::kEngine && own_domains && own_domains->domains() != domains) return false;
+  own_domains = OwnDomains(std::move(domains));
   if (mode == Mode::kReader) return true;
 
   bool fits = true;
@@ -523,6 +539,21 @@ Result<std::vector<uint64_t>> Archive::by_message_id(const std::string& message_
     if (info.message_id == message_id) numbers.push_back(number);
   }
   return numbers;
+}
+
+Result<std::vector<uint64_t>> Archive::copies(const MessageInfo& info) const {
+  const std::string key = info.message_id.empty() ? mail_key_key(info.mail_key) : message_id_key(info.message_id);
+  ARCH_TRY(auto candidates, numbers_under(state_->catalog.get(), Column::kMessageId, key));
+  std::vector<uint64_t> numbers;
+  for (uint64_t number : candidates) {
+    ARCH_TRY(MessageInfo other, state_->info(number));
+    if (other.mail_key == info.mail_key) numbers.push_back(number);
+  }
+  return numbers;
+}
+
+Result<std::vector<uint64_t>> Archive::by_queue_id(const std::string& queue_id) const {
+  return numbers_under(state_->catalog.get(), Column::kQueue, queue_key(queue_id));
 }
 
 Result<std::vector<uint64_t>> Archive::by_thread(uint64_t thread) const {

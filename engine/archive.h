@@ -26,6 +26,7 @@
 #include "engine/journal/archive_file.h"
 #include "engine/journal/journal_reader.h"
 #include "engine/mime/message.h"
+#include "engine/people/own_domains.h"
 #include "engine/segment/segment_reader.h"
 
 namespace arch {
@@ -35,7 +36,7 @@ struct MessageInfo {
   uint64_t number = 0;  ///< 1, 2 … in order of first delivery; the index's document number
   Digest digest;
   uint64_t size = 0;
-  uint64_t mail_key = 0;  ///< results collapse on it
+  uint64_t mail_key = 0;  ///< results collapse on it; copies of one mail share it, whichever way they came
   uint64_t thread = 0;    ///< equal within a thread
   UnixNs date = 0;        ///< mime::sort_date
   bool has_sent = false;  ///< the message has a Date field
@@ -55,7 +56,9 @@ struct MessageInfo {
   uint32_t attachment_count = 0;        ///< all of them
   bool partial = false;                 ///< a limit was met while reading its MIME structure
   bool encrypted = false;
-  std::vector<uint64_t> deliveries;  ///< sequence numbers, rising
+  Direction direction = Direction::kUnknown;  ///< by its first delivery; kUnknown when our domains are not known
+  bool bounce = false;                        ///< sent with an empty reverse path, or a delivery report
+  std::vector<uint64_t> deliveries;           ///< sequence numbers, rising
 };
 
 struct DeliveryInfo {
@@ -108,7 +111,11 @@ struct ArchiveStatus {
   uint64_t pending_bytes = 0;  ///< journal bytes written but not applied (estimate for a live file)
   UnixNs applied_to = 0;       ///< capture time of the newest delivery applied
   uint32_t last_segment = 0;
-  std::vector<std::string> alarms;  ///< damage seen since open, one sentence each
+  /// Copies of one mail that met by the mail server's queue id (milter and always_bcc): with nothing but trace fields
+  /// between them, or with other differences.
+  uint64_t joined_same = 0, joined_differing = 0;
+  std::vector<std::string> own_domains;  ///< by which the catalog tells the direction of a mail
+  std::vector<std::string> alarms;       ///< damage seen since open, one sentence each
 };
 
 struct ApplyStats {
@@ -116,6 +123,11 @@ struct ApplyStats {
 };
 struct PackStats {
   uint64_t segments = 0, messages = 0, raw_bytes = 0, segment_bytes = 0, journal_files_released = 0;
+};
+
+struct OpenOptions {
+  /// kEngine: our domains. Others than those the catalog was made with: it is made anew. Not given: they stay as they are.
+  std::optional<OwnDomains> own_domains;
 };
 
 class Archive {
@@ -129,7 +141,8 @@ class Archive {
   /// engine is running: kEngine only; `what` names its process id when known), kIo.
   /// A catalog that is missing, damaged, of another version or ahead of the durable journal is thrown away (kEngine) and
   /// apply() fills it again; a kReader then sees what there is.
-  static Result<std::unique_ptr<Archive>> open(Fs& fs, Clock& clock, const std::string& directory, Mode mode);
+  static Result<std::unique_ptr<Archive>> open(Fs& fs, Clock& clock, const std::string& directory, Mode mode,
+                                               const OpenOptions& options = {});
   ~Archive();
 
   const std::string& directory() const;
@@ -161,6 +174,10 @@ class Archive {
   /// Distinct messages whose Message-ID is exactly this (without <>).
   Result<std::vector<uint64_t>> by_message_id(const std::string& message_id) const;
   Result<std::vector<uint64_t>> by_thread(uint64_t thread) const;
+  /// The copies of one mail: messages with the mail key of `info`, itself among them, by rising number.
+  Result<std::vector<uint64_t>> copies(const MessageInfo& info) const;
+  /// Deliveries (sequence numbers, rising) that came with this queue id of a mail server. Queue ids recur: look at the time.
+  Result<std::vector<uint64_t>> by_queue_id(const std::string& queue_id) const;
   /// True when the catalog has an import delivery of this digest from this origin: a second run skips it.
   Result<bool> knows_import(const Digest& digest, const std::string& origin) const;
   Result<bool> knows(const Digest& digest) const;

@@ -32,6 +32,9 @@ inline std::string meta_segment_key(uint32_t number) { return "segment:" + be64(
 constexpr std::string_view kMetaTotals = "totals";
 constexpr std::string_view kMetaFormat = "format";
 inline std::string message_id_key(const std::string& message_id) { return be64(checksum64(as_bytes(message_id))); }
+/// Where a message without Message-ID finds its copies.
+inline std::string mail_key_key(uint64_t mail_key) { return be64(checksum64(as_bytes("key:" + be64(mail_key)))); }
+inline std::string queue_key(const std::string& queue_id) { return be64(checksum64(as_bytes(queue_id))); }
 inline std::string import_key(const Digest& digest, const std::string& origin) {
   return be64(checksum64(as_bytes(std::string(digest.view()) + origin)));
 }
@@ -93,6 +96,7 @@ struct Archive::State {
   const Mode mode;
   ArchiveFile file;
   std::unique_ptr<File> engine_lock;
+  mutable std::optional<OwnDomains> own_domains;  // as asked for; once the catalog is open, those it was made with
 
   mutable std::unique_ptr<Catalog> catalog;  // null: kReader, and there is none yet
   mutable std::mutex refresh_mutex;
@@ -134,6 +138,7 @@ struct Archive::State {
 
   Result<void> open_catalog();
   Result<bool> catalog_fits() const;
+  std::string format_row() const;
   Result<void> discard_catalog();
 
   Result<std::shared_ptr<SegmentReader>> segment(uint32_t number) const;

@@ -90,6 +90,7 @@ std::string addresses(const std::vector<mime::Address>& list) {
 
 Result<ArchiveStatus> Archive::status() const {
   ArchiveStatus status;
+  if (state_->own_domains) status.own_domains = state_->own_domains->domains();
   rows::Totals totals;
   std::map<uint64_t, rows::Mark> marks;
   if (state_->catalog) {
@@ -118,6 +119,8 @@ Result<ArchiveStatus> Archive::status() const {
   status.last_sequence = totals.last_sequence;
   status.last_message = totals.last_message;
   status.applied_to = totals.applied_to;
+  status.joined_same = totals.joined_same;
+  status.joined_differing = totals.joined_differing;
 
   ARCH_TRY(auto files, list_journal(state_->fs, journal_directory(state_->directory)));
   for (const JournalFileInfo& info : files) {
@@ -186,7 +189,8 @@ Result<void> Archive::dump(const std::function<void(const std::string&)>& line) 
            " date=" + format_rfc3339(info.date) + (info.has_sent ? " sent=" + format_rfc3339(info.sent) : "") +
            (info.received != 0 ? " received=" + format_rfc3339(info.received) : "") +
            " captured=" + format_rfc3339(info.captured, 9) + (info.partial ? " partial" : "") +
-           (info.encrypted ? " encrypted" : ""));
+           (info.encrypted ? " encrypted" : "") + (info.bounce ? " bounce" : "") +
+           " direction=" + std::string(direction_name(info.direction)));
       line("  id=" + escaped(info.message_id));
       line("  subject=" + escaped(info.subject));
       line("  from=" + escaped(addresses(info.from)) + " to=" + escaped(addresses(info.to)) +

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/mime/trace.h"
+
 namespace arch {
 
 namespace {
@@ -18,6 +20,21 @@ void cut(std::string* text, size_t bytes) {
   text->resize(bytes);
 }
 
+// The envelope tells who sent and who receives; where it does not (an import, a copy made for the archive), the header does.
+Direction direction_of(const mime::Message& parsed, const Delivery& delivery, const OwnDomains& own) {
+  std::string sender = delivery.mail_from;
+  if (sender.empty() && !parsed.from.empty()) sender = parsed.from.front().address;
+  std::vector<std::string> recipients;
+  if (!delivery.rcpt.empty() && !is_archive_copy(delivery)) {
+    for (const Recipient& recipient : delivery.rcpt) recipients.push_back(recipient.address);
+  } else {
+    for (const auto* field : {&parsed.to, &parsed.cc, &parsed.bcc})
+      for (const mime::Address& address : *field)
+        if (!address.address.empty()) recipients.push_back(address.address);
+  }
+  return own.direction(sender, !delivery.auth_user.empty(), recipients);
+}
+
 std::vector<mime::Address> first_addresses(const std::vector<mime::Address>& addresses) {
   std::vector<mime::Address> out(addresses.begin(), addresses.begin() + static_cast<std::ptrdiff_t>(std::min(
                                                                             addresses.size(), kListedAddresses)));
@@ -30,7 +47,12 @@ std::vector<mime::Address> first_addresses(const std::vector<mime::Address>& add
 
 }  // namespace
 
-Summary summarise(std::string_view message, const Delivery& delivery) {
+std::string queue_id_of(std::string_view message, const Delivery& delivery) {
+  if (delivery.channel == Channel::kImport || !delivery.queue_id.empty()) return delivery.queue_id;
+  return mime::queue_id_of(message, delivery.mta_host);
+}
+
+Summary summarise(std::string_view message, const Delivery& delivery, const OwnDomains& own) {
   const mime::Message parsed = mime::parse(message);
   Summary summary;
   MessageInfo& info = summary.info;
@@ -49,6 +71,12 @@ Summary summarise(std::string_view message, const Delivery& delivery) {
   info.message_id = parsed.message_id;
   info.partial = parsed.partial;
   info.encrypted = parsed.encrypted;
+  info.bounce = delivery.has_mail_from
+                    ? delivery.mail_from.empty()
+                    : std::any_of(parsed.parts.begin(), parsed.parts.end(), [](const mime::Part& part) {
+                        return part.media_type == "message/delivery-status";
+                      });
+  info.direction = direction_of(parsed, delivery, own);
   for (const mime::Part& part : parsed.parts) {
     if (!part.attachment) continue;
     ++info.attachment_count;
@@ -62,6 +90,8 @@ Summary summarise(std::string_view message, const Delivery& delivery) {
     info.attachments.push_back(std::move(attachment));
   }
   summary.references = parsed.references;
+  summary.queue_id = queue_id_of(message, delivery);
+  if (!summary.queue_id.empty()) summary.core = mime::core_key(message, delivery.mta_host);
   return summary;
 }
 

@@ -10,9 +10,14 @@ namespace arch {
 struct Summary {
   MessageInfo info;                     ///< number, digest, size, thread and deliveries are left to the caller
   std::vector<std::string> references;  ///< References then In-Reply-To
+  std::string queue_id;  ///< of the mail server; the delivery's, else where its Received field tells it
+  uint64_t core = 0;     ///< mime::core_key, when there is a queue id
 };
 
 /// Never fails: a message that cannot be parsed has few fields. `delivery` is its first.
-Summary summarise(std::string_view message, const Delivery& delivery);
+Summary summarise(std::string_view message, const Delivery& delivery, const OwnDomains& own);
+
+/// The queue id under which a mail server handed this delivery over; empty for imports.
+std::string queue_id_of(std::string_view message, const Delivery& delivery);
 
 }  // namespace arch

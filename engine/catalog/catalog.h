@@ -34,8 +34,9 @@ enum class Column : uint8_t {
   kUsage,
   kImport,
   kUnpacked,
+  kQueue,
 };
-constexpr size_t kColumns = 13;
+constexpr size_t kColumns = 14;
 
 class CatalogBatch {
  public:

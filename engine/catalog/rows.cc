@@ -44,7 +44,8 @@ bool get_addresses(ByteReader& in, std::vector<mime::Address>* addresses) {
   return in.ok();
 }
 
-enum MessageFlag : uint8_t { kHasSent = 1, kPartial = 2, kEncrypted = 4, kHasReceived = 8 };
+enum MessageFlag : uint8_t { kHasSent = 1, kPartial = 2, kEncrypted = 4, kHasReceived = 8, kBounce = 16 };
+constexpr unsigned kDirectionShift = 5;  // two bits
 
 }  // namespace
 
@@ -56,7 +57,9 @@ std::string encode_message(const MessageInfo& info, uint64_t first_sequence) {
   out.varint(info.size);
   out.varint(first_sequence);
   out.u8(static_cast<uint8_t>((info.has_sent ? kHasSent : 0) | (info.partial ? kPartial : 0) |
-                              (info.encrypted ? kEncrypted : 0) | (info.received != 0 ? kHasReceived : 0)));
+                              (info.encrypted ? kEncrypted : 0) | (info.received != 0 ? kHasReceived : 0) |
+                              (info.bounce ? kBounce : 0) |
+                              static_cast<unsigned>(info.direction) << kDirectionShift));
   put_seconds(out, info.date);
   if (info.has_sent) put_seconds(out, info.sent);
   if (info.received != 0) put_seconds(out, info.received);
@@ -91,6 +94,8 @@ Result<MessageInfo> decode_message(std::string_view value, uint64_t number) {
   info.has_sent = (flags & kHasSent) != 0;
   info.partial = (flags & kPartial) != 0;
   info.encrypted = (flags & kEncrypted) != 0;
+  info.bounce = (flags & kBounce) != 0;
+  info.direction = static_cast<Direction>(flags >> kDirectionShift & 3);
   info.date = get_seconds(in);
   if (info.has_sent) info.sent = get_seconds(in);
   if ((flags & kHasReceived) != 0) info.received = get_seconds(in);
@@ -277,6 +282,8 @@ std::string encode_totals(const Totals& totals) {
   out.varint(zigzag(totals.applied_to));
   out.varint(totals.received_bytes);
   out.varint(totals.message_bytes);
+  out.varint(totals.joined_same);
+  out.varint(totals.joined_differing);
   return out.take();
 }
 
@@ -288,6 +295,8 @@ Result<Totals> decode_totals(std::string_view value) {
   totals.applied_to = unzigzag(in.varint());
   totals.received_bytes = in.varint();
   totals.message_bytes = in.varint();
+  totals.joined_same = in.varint();
+  totals.joined_differing = in.varint();
   if (!in.at_end()) return malformed("totals");
   return totals;
 }

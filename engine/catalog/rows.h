@@ -10,7 +10,7 @@
 namespace arch::rows {
 
 /// Changes with any encoding here: another number, and the catalog is made anew.
-constexpr uint32_t kCatalogVersion = 1;
+constexpr uint32_t kCatalogVersion = 2;
 
 /// Without number, place and deliveries: the key and other columns hold those. The first delivery's sequence is kept.
 std::string encode_message(const MessageInfo& info, uint64_t first_sequence);
@@ -61,6 +61,7 @@ struct Totals {
   uint64_t last_sequence = 0, last_message = 0;
   UnixNs applied_to = 0;
   uint64_t received_bytes = 0, message_bytes = 0;
+  uint64_t joined_same = 0, joined_differing = 0;  ///< see ArchiveStatus
 };
 std::string encode_totals(const Totals& totals);
 Result<Totals> decode_totals(std::string_view value);

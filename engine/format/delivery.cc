@@ -102,6 +102,11 @@ std::string_view channel_name(Channel channel) {
   return "unknown";
 }
 
+bool is_archive_copy(const Delivery& delivery) {
+  return (delivery.channel == Channel::kLmtp || delivery.channel == Channel::kSmtp) && delivery.rcpt.size() == 1 &&
+         delivery.rcpt.front().notify == "NEVER";
+}
+
 std::string encode_delivery(const Delivery& delivery) {
   ByteWriter out;
   put_number(out, kTagCaptured, static_cast<uint64_t>(delivery.captured));

@@ -61,6 +61,9 @@ struct Delivery {
   bool operator==(const Delivery&) const = default;
 };
 
+/// A copy that always_bcc of Postfix made: its one recipient is the archive, not a person (RCPT TO … NOTIFY=NEVER).
+bool is_archive_copy(const Delivery& delivery);
+
 /// Never fails; the caller has bounded the input (limits.h).
 std::string encode_delivery(const Delivery& delivery);
 /// Errors: kInvalid (malformed, or over limits::kDeliveryBytes).

@@ -10,7 +10,8 @@ Result<std::unique_ptr<Archive>> open_reader(const Invocation& invocation) {
 Result<std::unique_ptr<Archive>> open_engine(const Invocation& invocation) {
   if (auto room = api::check_space_to_open(invocation.archive); !room && room.error().code == Code::kFull)
     return tl::unexpected<Error>(std::move(room).error());
-  return Archive::open(Fs::real(), Clock::system(), invocation.archive, Archive::Mode::kEngine);
+  return Archive::open(Fs::real(), Clock::system(), invocation.archive, Archive::Mode::kEngine,
+                       {invocation.config.own_domains()});
 }
 
 api::EngineOptions engine_options(const config::Config& config) {

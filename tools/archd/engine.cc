@@ -17,7 +17,8 @@ int run_engine(const Flags& flags) {
     log("error", describe(room.error()));
     return exit_status(room.error());
   }
-  auto archive = Archive::open(Fs::real(), Clock::system(), flags.archive, Archive::Mode::kEngine);
+  auto archive = Archive::open(Fs::real(), Clock::system(), flags.archive, Archive::Mode::kEngine,
+                               {flags.configuration.own_domains()});
   if (!archive) {
     log("error", describe(archive.error()));
     return exit_status(archive.error());
@@ -29,7 +30,7 @@ int run_engine(const Flags& flags) {
 
   capture::ServiceManager manager;
   if ((*archive)->rebuilding())
-    log("warn", "the catalog is missing or unusable and is made anew; mail is taken meanwhile");
+    log("warn", "the catalog is missing, unusable or of other own domains and is made anew; mail is taken meanwhile");
   log("info", "engine on " + flags.archive + ", archive " + (*archive)->id().hex());
   std::printf("ready engine\n");
   std::fflush(stdout);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/limits.h"
 #include "engine/base/result.h"
+#include "engine/people/own_domains.h"
 
 namespace arch::config {
 
@@ -42,6 +44,11 @@ struct Config {
 
   uint64_t pack_bytes = 256ull << 20;
   UnixNs pack_age = kNsPerDay;
+
+  /// Ours, when the configuration names any.
+  std::optional<OwnDomains> own_domains() const {
+    return mta_own_domains.empty() ? std::nullopt : std::optional<OwnDomains>(mta_own_domains);
+  }
 
   std::string file;  ///< where it was read from; empty when no file was
 };
