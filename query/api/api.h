@@ -33,13 +33,32 @@ std::string search_text(const search::Answer& answer, const search::Request& req
 // ── one message ──
 constexpr uint64_t kBodyBytes = 1u << 20;  ///< of readable text in a MessageView
 
+/// Somebody a mail was for, and where that is known from.
+struct RecipientView {
+  std::string address, name;
+  std::vector<std::string_view> sources;  ///< of "rcpt-to", "to", "cc", "bcc", in this order
+};
+
+/// Another stored copy of the same mail, and how it differs.
+struct VariantView {
+  Digest digest;
+  uint64_t size = 0;
+  std::vector<Channel> channels;  ///< of its deliveries, each once
+  bool compared = false;          ///< false: there were too many, or its bytes cannot be read
+  bool same_body = false;         ///< but for line ends
+  using Field = std::pair<std::string, std::string>;
+  std::vector<Field> only_here, only_there;  ///< header fields, decoded, in order
+};
+
 struct MessageView {
   MessageInfo info;
   std::vector<std::pair<std::string, std::string>> headers;  ///< all, in order, decoded
-  std::vector<DeliveryInfo> deliveries;                      ///< by sequence, at most 1,000; info.deliveries has all
+  std::vector<DeliveryInfo> deliveries;                      ///< of all copies, by sequence, at most 1,000
+  uint64_t delivery_count = 0;                               ///< all of them
+  std::vector<RecipientView> recipients;                     ///< of all copies; the archive's own address is none
   std::vector<mime::Part> parts;                             ///< the tree
-  std::vector<Digest> variants;  ///< other stored messages with the same mail key, known by their Message-ID
-  std::string body;              ///< UTF-8: the text parts a mail program would show, at most kBodyBytes
+  std::vector<VariantView> variants;                         ///< the other stored copies, at most 1,000
+  std::string body;  ///< UTF-8: the text parts a mail program would show, at most kBodyBytes
   bool body_cut = false;
 };
 

@@ -97,6 +97,7 @@ std::string search_json(const search::Answer& answer) {
                             {"snippet_part", hit.snippet.part},
                             {"size", info.size},
                             {"attachments", info.attachment_count},
+                            {"direction", direction_name(info.direction)},
                             {"message_id", info.message_id},
                             {"thread", hex64(info.thread)},
                             {"variants", digests_json(hit.variants)}});
@@ -122,9 +123,12 @@ std::string message_json(const MessageView& view) {
                {"thread", hex64(info.thread)},
                {"partial", info.partial},
                {"encrypted", info.encrypted},
-               {"deliveries_total", info.deliveries.size()},
+               {"direction", direction_name(info.direction)},
+               {"bounce", info.bounce},
+               {"recipients", Json::array()},
+               {"deliveries_total", view.delivery_count},
                {"deliveries", Json::array()},
-               {"variants", digests_json(view.variants)},
+               {"variants", Json::array()},
                {"headers", Json::array()},
                {"parts", Json::array()},
                {"body", view.body},
@@ -134,6 +138,7 @@ std::string message_json(const MessageView& view) {
     Json rcpt = Json::array();
     for (const Recipient& recipient : delivery.rcpt) rcpt.push_back(recipient.address);
     json["deliveries"].push_back({{"sequence", one.sequence},
+                                  {"message", one.delivery.digest.hex()},
                                   {"captured", format_rfc3339(delivery.captured)},
                                   {"channel", channel_name(delivery.channel)},
                                   {"mail_from", delivery.has_mail_from ? Json(delivery.mail_from) : Json(nullptr)},
@@ -144,6 +149,24 @@ std::string message_json(const MessageView& view) {
                                   {"queue_id", delivery.queue_id},
                                   {"auth_user", delivery.auth_user},
                                   {"origin", delivery.origin}});
+  }
+  for (const RecipientView& each : view.recipients)
+    json["recipients"].push_back({{"address", each.address}, {"name", each.name}, {"sources", each.sources}});
+  const auto fields_json = [](const std::vector<VariantView::Field>& fields) {
+    Json out = Json::array();
+    for (const auto& [name, value] : fields) out.push_back({{"name", name}, {"value", value}});
+    return out;
+  };
+  for (const VariantView& variant : view.variants) {
+    Json channels = Json::array();
+    for (Channel channel : variant.channels) channels.push_back(channel_name(channel));
+    Json each = {{"id", variant.digest.hex()}, {"size", variant.size}, {"channels", std::move(channels)}};
+    if (variant.compared) {
+      each["same_body"] = variant.same_body;
+      each["only_here"] = fields_json(variant.only_here);
+      each["only_there"] = fields_json(variant.only_there);
+    }
+    json["variants"].push_back(std::move(each));
   }
   for (const auto& [name, value] : view.headers) json["headers"].push_back({{"name", name}, {"value", value}});
   for (const mime::Part& part : view.parts)

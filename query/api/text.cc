@@ -135,6 +135,24 @@ void write_index(const search::Completeness& index, Writer* writer) {
   writer->line(writer->paint(kDim, "Index " + state + "."));
 }
 
+// Another copy of the mail, and the fields in which it differs.
+void write_variant(const VariantView& variant, Writer* writer) {
+  std::string text = variant.digest.hex();
+  for (Channel channel : variant.channels) text += "  " + std::string(channel_name(channel));
+  if (variant.compared) text += variant.same_body ? "  same text" : "  other text";
+  writer->field("Copy", text);
+  constexpr size_t kShown = 40;
+  const auto write_fields = [&](std::string_view sign, const std::vector<VariantView::Field>& fields) {
+    for (size_t i = 0; i < fields.size() && i < kShown; ++i)
+      writer->line(writer->fitted(
+          "    " + std::string(sign) + " " + one_line(fields[i].first) + ": " + one_line(fields[i].second), 0));
+    if (fields.size() > kShown)
+      writer->line("    " + std::string(sign) + " and " + plural(fields.size() - kShown, "field") + " more");
+  };
+  write_fields("-", variant.only_here);  // as diff shows what the other one lacks and has
+  write_fields("+", variant.only_there);
+}
+
 std::string percent(uint64_t part, uint64_t whole) {
   char text[16];
   std::snprintf(text, sizeof text, "%5.1f %%",
@@ -185,13 +203,22 @@ std::string message_text(const MessageView& view, const TextStyle& style) {
   writer.field("Subject", one_line(info.subject));
   writer.field("Message-ID", one_line(info.message_id));
   writer.field("Size", size_text(info.size));
+  if (info.direction != Direction::kUnknown) writer.field("Direction", std::string(direction_name(info.direction)));
+  constexpr size_t kShown = 20;
+  size_t hidden = 0;
+  std::string known_by_envelope;
+  for (const RecipientView& each : view.recipients) {
+    if (each.sources.size() != 1 || each.sources.front() != "rcpt-to") continue;
+    if (++hidden <= kShown) known_by_envelope += (hidden > 1 ? ", " : "") + one_line(each.address);
+  }
+  if (hidden > kShown) known_by_envelope += " and " + count_text(hidden - kShown) + " more";
+  if (hidden > 0) writer.field("Also to", known_by_envelope + "  (by the envelope alone)");
   if (info.partial)
     writer.field("Note", "a limit was met while its structure was read; the stored bytes are complete");
   for (const DeliveryInfo& one : view.deliveries) {
     const Delivery& delivery = one.delivery;
     std::string text = writer.time(delivery.captured, true) + " " + std::string(channel_name(delivery.channel));
     if (delivery.has_mail_from) text += " from <" + one_line(delivery.mail_from) + ">";
-    constexpr size_t kShown = 20;
     for (size_t i = 0; i < delivery.rcpt.size() && i < kShown; ++i)
       text += (i == 0 ? " to <" : ", <") + one_line(delivery.rcpt[i].address) + ">";
     if (delivery.rcpt.size() > kShown) text += " and " + count_text(delivery.rcpt.size() - kShown) + " more";
@@ -199,15 +226,15 @@ std::string message_text(const MessageView& view, const TextStyle& style) {
     if (!delivery.origin.empty()) text += ", " + one_line(delivery.origin);
     writer.field("Delivery", text);
   }
-  if (info.deliveries.size() > view.deliveries.size())
-    writer.field("Delivery", "and " + count_text(info.deliveries.size() - view.deliveries.size()) + " more");
+  if (view.delivery_count > view.deliveries.size())
+    writer.field("Delivery", "and " + count_text(view.delivery_count - view.deliveries.size()) + " more");
   for (const mime::Part& part : view.parts) {
     if (!part.attachment) continue;
     std::string name = part.filename.empty() ? "(no name)" : one_line(part.filename);
     writer.field("Attachment", name + "  " + one_line(part.media_type) + "  " +
                                    size_text(part.body_end - part.body_begin) + " encoded  part " + part.number);
   }
-  for (const Digest& variant : view.variants) writer.field("Copy", variant.hex());
+  for (const VariantView& variant : view.variants) write_variant(variant, &writer);
   writer.line("");
   if (view.body.empty()) {
     writer.line(writer.paint(kDim, "(no readable text)"));

@@ -1,6 +1,8 @@
 // From the archive to the values that are shown.
 #include <algorithm>
 #include <array>
+#include <map>
+#include <set>
 
 #include "engine/io/fs.h"
 #include "query/api/api.h"
@@ -12,6 +14,8 @@ namespace {
 
 constexpr size_t kMaxDeliveries = 1'000;
 constexpr size_t kMaxVariants = 1'000;
+constexpr size_t kMaxCompared = 20;  // whose bytes are read
+constexpr size_t kMaxRecipients = 20'000;
 constexpr int64_t kGrowthDays = 90;
 constexpr int64_t kWeek = 7;
 
@@ -65,6 +69,84 @@ std::string readable_body(std::string_view bytes, const mime::Message& parsed, b
   return out;
 }
 
+std::string lower_ascii(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return text;
+}
+
+// People by address, in the order met. An envelope that only says "archive this" is no sign of a person.
+class Recipients {
+ public:
+  void add(const MessageInfo& info) {
+    for (const auto& [people, source] :
+         {std::pair(&info.to, "to"), std::pair(&info.cc, "cc"), std::pair(&info.bcc, "bcc")})
+      for (const mime::Address& person : *people)
+        if (!person.address.empty()) add(person.address, person.name, source);
+  }
+  void add(const Delivery& delivery) {
+    if (is_archive_copy(delivery)) return;
+    for (const Recipient& recipient : delivery.rcpt) add(recipient.address, {}, "rcpt-to");
+  }
+  std::vector<RecipientView> take() { return std::move(list_); }
+
+ private:
+  void add(const std::string& address, const std::string& name, std::string_view source) {
+    auto [place, fresh] = places_.emplace(lower_ascii(address), list_.size());
+    if (fresh) {
+      if (list_.size() == kMaxRecipients) {
+        places_.erase(place);
+        return;
+      }
+      list_.push_back({address, name, {}});
+    }
+    RecipientView& one = list_[place->second];
+    if (one.name.empty()) one.name = name;
+    if (std::find(one.sources.begin(), one.sources.end(), source) != one.sources.end()) return;
+    one.sources.push_back(source);
+    constexpr std::array<std::string_view, 4> kOrder = {"rcpt-to", "to", "cc", "bcc"};
+    const auto rank = [&](std::string_view each) { return std::find(kOrder.begin(), kOrder.end(), each); };
+    std::sort(one.sources.begin(), one.sources.end(),
+              [&](std::string_view a, std::string_view b) { return rank(a) < rank(b); });
+  }
+  std::map<std::string, size_t> places_;
+  std::vector<RecipientView> list_;
+};
+
+// Without CR in front of LF, and without line ends at the end.
+std::string normalised(std::string_view body) {
+  std::string out;
+  out.reserve(body.size());
+  for (size_t i = 0; i < body.size(); ++i)
+    if (body[i] != '\r' || i + 1 == body.size() || body[i + 1] != '\n') out.push_back(body[i]);
+  while (!out.empty() && (out.back() == '\n' || out.back() == '\r')) out.pop_back();
+  return out;
+}
+
+void compare(std::string_view here, std::string_view there, VariantView* variant) {
+  const mime::Message a = mime::parse_fields(here), b = mime::parse_fields(there);
+  variant->compared = true;
+  variant->same_body = normalised(here.substr(std::min<uint64_t>(a.header_end, here.size()))) ==
+                       normalised(there.substr(std::min<uint64_t>(b.header_end, there.size())));
+  using Fields = std::vector<VariantView::Field>;
+  const auto left_over = [](const Fields& fields, const Fields& others) {
+    std::multiset<VariantView::Field> unmatched;
+    for (const auto& [name, value] : others) unmatched.emplace(lower_ascii(name), value);
+    Fields out;
+    for (const auto& [name, value] : fields) {
+      auto found = unmatched.find({lower_ascii(name), value});
+      if (found != unmatched.end()) {
+        unmatched.erase(found);
+      } else {
+        out.emplace_back(name, value);
+      }
+    }
+    return out;
+  };
+  variant->only_here = left_over(a.headers, b.headers);
+  variant->only_there = left_over(b.headers, a.headers);
+}
+
 double median(std::vector<double> values) {
   if (values.empty()) return 0;
   auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
@@ -107,17 +189,36 @@ Result<MessageView> view_message(const Archive& archive, const std::string& id) 
   view.body = readable_body(bytes, parsed, &view.body_cut);
   view.headers = std::move(parsed.headers);
   view.parts = std::move(parsed.parts);
-  for (size_t i = 0; i < view.info.deliveries.size() && i < kMaxDeliveries; ++i) {
-    ARCH_TRY(DeliveryInfo delivery, archive.delivery(view.info.deliveries[i]));
-    view.deliveries.push_back(std::move(delivery));
-  }
-  if (view.info.message_id.empty()) return view;
-  ARCH_TRY(std::vector<uint64_t> same_id, archive.by_message_id(view.info.message_id));
-  for (uint64_t number : same_id) {
+  std::vector<uint64_t> sequences = view.info.deliveries;
+  Recipients recipients;
+  recipients.add(view.info);
+  ARCH_TRY(std::vector<uint64_t> copies, archive.copies(view.info));
+  for (uint64_t number : copies) {
     if (number == view.info.number || view.variants.size() == kMaxVariants) continue;
     ARCH_TRY(MessageInfo other, archive.info(number));
-    if (other.mail_key == view.info.mail_key) view.variants.push_back(other.digest);
+    sequences.insert(sequences.end(), other.deliveries.begin(), other.deliveries.end());
+    recipients.add(other);
+    VariantView variant;
+    variant.digest = other.digest;
+    variant.size = other.size;
+    if (view.variants.size() < kMaxCompared)
+      if (auto its_bytes = archive.get(other.digest)) compare(bytes, *its_bytes, &variant);
+    for (size_t i = 0; i < other.deliveries.size() && i < kMaxCompared; ++i) {
+      ARCH_TRY(DeliveryInfo delivery, archive.delivery(other.deliveries[i]));
+      const Channel channel = delivery.delivery.channel;
+      if (std::find(variant.channels.begin(), variant.channels.end(), channel) == variant.channels.end())
+        variant.channels.push_back(channel);
+    }
+    view.variants.push_back(std::move(variant));
   }
+  std::sort(sequences.begin(), sequences.end());
+  view.delivery_count = sequences.size();
+  for (size_t i = 0; i < sequences.size() && i < kMaxDeliveries; ++i) {
+    ARCH_TRY(DeliveryInfo delivery, archive.delivery(sequences[i]));
+    recipients.add(delivery.delivery);
+    view.deliveries.push_back(std::move(delivery));
+  }
+  view.recipients = recipients.take();
   return view;
 }
 
