@@ -76,6 +76,7 @@ struct TextPiece {
     kFileName = 4,    ///< name of an attachment; `part` says which
     kAttachment = 5,  ///< text inside an attachment; `part` says which
     kPeople = 6,      ///< names and addresses of From, To, Cc, envelope
+    kHeader = 7,      ///< value of a header field that the operator wants searched; `part` is its name, lower case
   };
   uint8_t field = kBody;
   std::string part;  ///< mime::Part::number, empty where it does not apply

@@ -193,6 +193,8 @@ std::string status_json(const StatusView& view) {
                    {"has_index", view.has_index},
                    {"index_note", view.index_note},
                    {"index", index_json(view.index)},
+                   {"joined", {{"same", view.archive.joined_same}, {"differing", view.archive.joined_differing}}},
+                   {"own_domains", view.archive.own_domains},
                    {"alarms", view.archive.alarms},
                    {"now", format_rfc3339(view.now)}});
 }

@@ -264,6 +264,12 @@ std::string status_text(const StatusView& view, const TextStyle& style) {
   } else {
     write_index(view.index, &writer);
   }
+  if (view.archive.joined_same + view.archive.joined_differing > 0)
+    writer.field("Two ways", plural(view.archive.joined_same, "mail") + " came by milter and by always_bcc alike, " +
+                                 count_text(view.archive.joined_differing) + " with differences");
+  if (view.archive.own_domains.empty())
+    writer.field("Domains",
+                 "mta.own_domains is not configured: incoming, outgoing and internal cannot be told apart");
   for (const std::string& alarm : view.archive.alarms) writer.field("Alarm", writer.paint(kRed, one_line(alarm)));
   return writer.take();
 }

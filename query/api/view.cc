@@ -14,6 +14,7 @@ namespace {
 
 constexpr size_t kMaxDeliveries = 1'000;
 constexpr size_t kMaxVariants = 1'000;
+constexpr uint64_t kFewJoins = 5;    // copies that differ are no alarm below
 constexpr size_t kMaxCompared = 20;  // whose bytes are read
 constexpr size_t kMaxRecipients = 20'000;
 constexpr int64_t kGrowthDays = 90;
@@ -229,6 +230,13 @@ Result<StatusView> status(const Archive& archive, UnixNs now) {
   view.id = archive.id();
   view.rebuilding = archive.rebuilding();
   ARCH_TRY(view.archive, archive.status());
+  const ArchiveStatus& state = view.archive;
+  if (state.joined_differing >= kFewJoins &&
+      state.joined_differing * 1'000 > state.joined_same + state.joined_differing)
+    view.archive.alarms.push_back(
+        std::to_string(state.joined_differing) + " of " + std::to_string(state.joined_same + state.joined_differing) +
+        " mails came in two copies with different text or header: something between milter and "
+        "always_bcc changes mail (archctl show names the differences)");
   ARCH_TRY(ArchiveUsage usage, archive.usage());
   view.messages = usage.messages;
   view.deliveries = usage.deliveries;

@@ -126,6 +126,14 @@ Document DocumentMaker::make(const MessageInfo& message, const MessageText& text
           if (term.find('@') != std::string_view::npos) add(kGeneral, term, 0);
         });
         continue;
+      case TextPiece::kHeader:
+        add(kHeader, piece.part, 0);
+        text::index_terms(piece.text, [&](std::string_view term) {
+          std::string word(piece.part);
+          word += ' ';
+          add(kHeader, word.append(term), 0);
+        });
+        continue;
       case TextPiece::kSubject:
         prefix = kSubject;
         break;

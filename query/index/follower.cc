@@ -14,6 +14,8 @@ namespace arch::index {
 namespace {
 
 constexpr size_t kTextBatchBytes = 16u << 20;  // of one put_texts
+constexpr size_t kHeaderPieces = 100;          // fields of one message that the operator asked for
+constexpr size_t kHeaderValueBytes = 1'000;
 
 /// Commits batches in order on its own thread. At most one waits while one is committed.
 class Committer {
@@ -113,6 +115,7 @@ struct IndexWriter::State {
   uint64_t given_up = 0;
 
   Result<IndexStore::Batch> make_batch(std::vector<FeedEntry> entries, const std::function<bool()>& stop);
+  void add_headers(const mime::Message& parsed, MessageText* text) const;
 };
 
 IndexWriter::IndexWriter() = default;
@@ -143,6 +146,19 @@ uint64_t IndexWriter::mark() const { return state_->mark; }
 const std::string& IndexWriter::begun_anew() const { return state_->store->begun_anew(); }
 uint64_t IndexWriter::given_up() const { return state_->given_up; }
 
+void IndexWriter::State::add_headers(const mime::Message& parsed, MessageText* text) const {
+  size_t left = kHeaderPieces;
+  for (const auto& [name, value] : parsed.headers) {
+    if (options.headers.empty() || left == 0) return;
+    std::string lower = name;
+    for (char& c : lower)
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    if (std::find(options.headers.begin(), options.headers.end(), lower) == options.headers.end()) continue;
+    --left;
+    text->push_back({TextPiece::kHeader, std::move(lower), value.substr(0, kHeaderValueBytes)});
+  }
+}
+
 // Texts are durable in the catalog when it returns. Ends early when `stop` says so: the batch then covers what was done.
 Result<IndexStore::Batch> IndexWriter::State::make_batch(std::vector<FeedEntry> entries,
                                                          const std::function<bool()>& stop) {
@@ -153,21 +169,25 @@ Result<IndexStore::Batch> IndexWriter::State::make_batch(std::vector<FeedEntry> 
   for (FeedEntry& entry : entries) {
     if (batch.mark != 0 && stop && stop()) break;
     const DeliveryInfo& delivery = entry.delivery;
+    // The archive's own address says nothing about who got the mail.
+    const std::vector<Recipient> people =
+        is_archive_copy(delivery.delivery) ? std::vector<Recipient>() : delivery.delivery.rcpt;
     if (entry.first) {
       ARCH_TRY(bool readable, attempt->begin(delivery.sequence));
       Flags flags;
       MessageText text;
       if (readable) {
         mime::Message parsed = mime::parse(entry.bytes);
-        extract::Extracted extracted = extract::extract(entry.bytes, parsed, delivery.delivery.rcpt);
+        extract::Extracted extracted = extract::extract(entry.bytes, parsed, people);
         flags = {extracted.partial, extracted.unread_parts > 0};
         text = std::move(extracted.pieces);
+        add_headers(parsed, &text);
       } else {
         flags.partial = true;
         text = text_of_catalog(entry.message);
         ++given_up;
       }
-      Document document = maker.make(entry.message, text, delivery.delivery.rcpt, flags);
+      Document document = maker.make(entry.message, text, people, flags);
       document.sequence = delivery.sequence;
       places[document.number] = batch.documents.size();
       batch.documents.push_back(std::move(document));
@@ -179,8 +199,8 @@ Result<IndexStore::Batch> IndexWriter::State::make_batch(std::vector<FeedEntry> 
         texts.clear();
         text_bytes = 0;
       }
-    } else if (!delivery.delivery.rcpt.empty()) {
-      TermList more = maker.recipients(entry.message, delivery.delivery.rcpt);
+    } else if (!people.empty()) {
+      TermList more = maker.recipients(entry.message, people);
       auto place = places.find(entry.message.number);
       if (place != places.end()) {
         TermList& terms = batch.documents[place->second].terms;

@@ -262,5 +262,43 @@ TEST_F(Follower, BatchesBoundedByBytesCoverEverything) {
   EXPECT_EQ(ask("corps").size(), 6u);
 }
 
+TEST_F(Follower, TheArchivesOwnAddressIsNobodysRecipient) {
+  open_writer();
+  Delivery delivery;
+  delivery.captured = Clock::system().now();
+  delivery.has_mail_from = true;
+  delivery.mail_from = "zoe@sender.example";
+  delivery.rcpt = {{"archive@archive.invalid", "rfc822;archive@archive.invalid", "NEVER"}};
+  ASSERT_TRUE(archive_->append(delivery, mail(1)));
+  delivery.rcpt[0].notify.clear();  // somebody really wrote to it
+  ASSERT_TRUE(archive_->append(delivery, mail(2)));
+  deliveries_ += 2;
+  apply();
+  follow();
+  for (const char* term : {"Rarchive@archive.invalid", "Tarchive@archive.invalid", "Barchive@archive.invalid"})
+    EXPECT_THAT(ask(term), ElementsAre(2)) << term;
+  EXPECT_THAT(ask("Rlist@dest.example"), ElementsAre(1, 2));
+}
+
+TEST_F(Follower, HeaderFieldsAreSearchedWhenTheOperatorAsksForThem) {
+  options_.headers = {"x-run-id"};
+  open_writer();
+  deliver("X-Run-ID: Nuit-4711/b\r\nX-Other: 4711\r\nx-run-id: deux\r\n" + mail(1), {});
+  deliver("X-Other: 4711\r\n" + mail(2), {});
+  apply();
+  follow();
+  EXPECT_THAT(ask("Hx-run-id"), ElementsAre(1));
+  EXPECT_THAT(ask("Hx-run-id 4711"), ElementsAre(1));
+  EXPECT_THAT(ask("Hx-run-id nuit"), ElementsAre(1));
+  EXPECT_THAT(ask("Hx-run-id deux"), ElementsAre(1));
+  EXPECT_THAT(ask("Hx-other"), IsEmpty());
+  EXPECT_THAT(ask("4711"), IsEmpty()) << "a header is no text of the mail";
+  auto text = archive_->text(1);
+  ASSERT_TRUE(text);
+  EXPECT_EQ(std::count_if(text->begin(), text->end(),
+                          [](const TextPiece& piece) { return piece.field == TextPiece::kHeader; }),
+            2);
+}
+
 }  // namespace
 }  // namespace arch::index

@@ -28,6 +28,7 @@ struct Options {
   uint64_t shard_messages = 250'000;
   size_t batch_messages = 2'000;       ///< most of one commit
   uint64_t batch_bytes = 64ull << 20;  ///< message bytes of one batch
+  std::vector<std::string> headers;    ///< lower-case names of further header fields that are searched ("x-run-id")
 };
 
 class IndexWriter {

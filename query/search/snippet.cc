@@ -108,7 +108,7 @@ Snippet make_snippet(const MessageText& text, const std::vector<Wanted>& wanted)
   size_t best_first = 0;
   int best_score = -1;
   for (const TextPiece& piece : text) {
-    if (piece.field == TextPiece::kPeople || piece.text.empty()) continue;
+    if (piece.field == TextPiece::kPeople || piece.field == TextPiece::kHeader || piece.text.empty()) continue;
     std::string_view look = std::string_view(piece.text).substr(0, kLookBytes);
     std::vector<Mark> marks;
     for (size_t i = 0; i < wanted.size() && i < limits::kQueryTerms; ++i) {

@@ -19,6 +19,7 @@ api::EngineOptions engine_options(const config::Config& config) {
   options.pack_bytes = config.pack_bytes;
   options.pack_age = config.pack_age;
   options.index.shard_messages = config.index_shard_messages;
+  options.index.headers = config.index_headers;
   options.look_again = kNsPerSecond / 10;
   return options;
 }

@@ -27,6 +27,7 @@ int run_engine(const Flags& flags) {
   options.pack_bytes = flags.configuration.pack_bytes;
   options.pack_age = flags.configuration.pack_age;
   options.index.shard_messages = flags.configuration.index_shard_messages;
+  options.index.headers = flags.configuration.index_headers;
 
   capture::ServiceManager manager;
   if ((*archive)->rebuilding())

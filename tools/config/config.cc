@@ -111,6 +111,18 @@ Result<bool> as_choice(const toml::node& node, const Place& place, std::string_v
   if (text == no || text == yes) return text == yes;
   return wrong(place, quoted(text) + " is not known here", "write " + quoted(no) + " or " + quoted(yes));
 }
+// Names of header fields compare in lower case (RFC 5322 section 3.6.8: printable ASCII without colon).
+Result<std::vector<std::string>> as_header_names(const toml::node& node, const Place& place) {
+  ARCH_TRY(std::vector<std::string> names, as_list(node, place));
+  for (std::string& name : names) {
+    for (char& c : name) {
+      if (c <= ' ' || c > '~' || c == ':')
+        return wrong(place, quoted(name) + " is no name of a header field", "write for example \"X-Run-Id\"");
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+  }
+  return names;
+}
 // Domains compare in lower case.
 Result<std::vector<std::string>> as_domains(const toml::node& node, const Place& place) {
   ARCH_TRY(std::vector<std::string> domains, as_list(node, place));
@@ -223,6 +235,12 @@ const std::vector<Entry>& entries() {
       {{"index", "shard_messages", "number", "Messages in one shard of the index before the next one is begun.",
         [](const Config& c) { return std::to_string(c.index_shard_messages); }},
        ARCH_SET(index_shard_messages, as_number(node, place, 1'000, 10'000'000))},
+      {{"index", "headers", "list",
+        "Header fields of automated services that are searched (header:x-run-id, header:\"x-run-id 4711\"); mail "
+        "that is "
+        "indexed already is not looked at again.",
+        [](const Config& c) { return list_text(c.index_headers); }},
+       ARCH_SET(index_headers, as_header_names(node, place))},
       {{"pack", "bytes", "size", "Closed journal files are packed into a segment once they hold this much mail.",
         [](const Config& c) { return quoted(tool::format_size(c.pack_bytes)); }},
        ARCH_SET(pack_bytes, as_size(node, place, kMiB, 4 * kGiB))},

@@ -41,6 +41,7 @@ struct Config {
 
   std::vector<std::string> index_languages = {"fr", "en"};
   uint64_t index_shard_messages = 250'000;
+  std::vector<std::string> index_headers = {"x-run-id"};
 
   uint64_t pack_bytes = 256ull << 20;
   UnixNs pack_age = kNsPerDay;

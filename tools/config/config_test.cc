@@ -56,6 +56,7 @@ aliases = "/etc/postfix/virtual"
 [index]
 languages = ["en"]
 shard_messages = 1000
+headers = ["X-Run-Id", "X-Job"]
 [pack]
 bytes = "64M"
 age = "2h"
@@ -72,6 +73,7 @@ age = "2h"
   EXPECT_THAT(config->capture_peers, testing::ElementsAre("10.0.0.0/8"));
   EXPECT_THAT(config->capture_accept_rcpt, testing::ElementsAre("archive@*"));
   EXPECT_EQ(config->capture_max_rcpt, 200u);
+  EXPECT_THAT(config->index_headers, testing::ElementsAre("x-run-id", "x-job"));
   EXPECT_TRUE(config->capture_reject_bare_newline);
   EXPECT_TRUE(config->capture_reject_oversize);
   EXPECT_THAT(config->mta_hosts, testing::ElementsAre("mx.example.fr"));
