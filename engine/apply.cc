@@ -2,6 +2,8 @@
 // where it begins with nothing. Segments first, since the sequence numbers they carry are the given ones.
 #include <algorithm>
 #include <functional>
+#include <list>
+#include <tuple>
 
 #include "engine/archive_state.h"
 #include "engine/journal/journal_reader.h"
@@ -56,6 +58,7 @@ class Archive::State::Step {
       }
       if (!queue_id.empty()) queued_.emplace(queue_id, Queued{info, made.core});
       numbers_.emplace(delivery.digest, number);
+      sizes_.emplace(number, size);
       known = number;
       totals_.message_bytes += size;
       usage->new_bytes += size;
@@ -80,6 +83,14 @@ class Archive::State::Step {
     auto found = numbers_.find(digest);
     if (found != numbers_.end()) return std::optional<uint64_t>(found->second);
     return state_.find(digest);
+  }
+
+  /// Of a message that find() knows.
+  Result<uint64_t> size_of(uint64_t number) {
+    auto pending = sizes_.find(number);
+    if (pending != sizes_.end()) return pending->second;
+    ARCH_TRY(MessageInfo known, state_.info(number));
+    return known.size;
   }
 
   Result<void> write() {
@@ -143,7 +154,7 @@ class Archive::State::Step {
         if (other.digest == info->digest || !may_be_one_mail(other, *info)) continue;
         partner = Queued{std::move(other), 0};
         if (partner->info.mail_key == info->mail_key) break;
-        auto bytes = state_.message(delivery.message, nullptr);
+        auto bytes = state_.message(delivery.message, partner->info.digest, nullptr);
         if (bytes) partner->core = mime::core_key(*bytes, delivery.delivery.mta_host);
         break;  // unreadable bytes: joined as differing
       }
@@ -179,6 +190,7 @@ class Archive::State::Step {
   Archive::State& state_;
   rows::Totals totals_;
   std::unordered_map<Digest, uint64_t, DigestHash> numbers_;
+  std::unordered_map<uint64_t, uint64_t> sizes_;
   std::unordered_map<std::string, uint64_t> threads_;
   std::unordered_multimap<std::string, Queued> queued_;
   std::map<int64_t, ArchiveUsage::Day> days_;
@@ -210,13 +222,223 @@ Result<ApplyStats> Archive::apply(const std::function<bool()>& stop, const Progr
 
 // ── segments ──
 
+// Every segment that the catalog does not know: published before a crash, or all of them in a rebuild. Their deliveries are
+// merged by sequence number, since those of one segment may lie between those of another (an import that was packed while
+// the journal file of capture was open): numbers and threads come out as they were given first.
+class Archive::State::Adoption {
+ public:
+  Adoption(Archive::State& state, ApplyStats* stats, const Progress& progress)
+      : state_(state), stats_(stats), progress_(progress) {}
+
+  void add(uint32_t number, const SegmentReader& reader) {
+    unknown_.push_back({number, reader.info().first_sequence, reader.info().last_sequence, false});
+    last_sequence_ = std::max(last_sequence_, reader.info().last_sequence);
+  }
+
+  /// What `stop` cut off is taken up by the next call: rows that are there are passed over.
+  Result<void> run(const std::function<bool()>& stop) {
+    if (unknown_.empty()) return {};
+    std::sort(unknown_.begin(), unknown_.end(), [](const Unknown& one, const Unknown& other) {
+      return std::tie(one.first, one.number) < std::tie(other.first, other.number);
+    });
+    // A number that is given here, for want of one, is behind all that segments carry.
+    state_.totals.last_sequence = std::max(state_.totals.last_sequence, last_sequence_);
+    for (size_t begun = 0; begun < unknown_.size() || !open_.empty();) {
+      while (begun < unknown_.size() && (open_.empty() || unknown_[begun].first <= first()->entry.sequence))
+        ARCH_TRY_VOID(begin(unknown_[begun++]));
+      if (open_.empty()) continue;
+      auto next = first();
+      ARCH_TRY_VOID(add_delivery(*next));
+      ARCH_TRY_VOID(advance(next));
+      if (stop && stop()) return flush();
+    }
+    return {};
+  }
+
+ private:
+  struct Unknown {
+    uint32_t number = 0;
+    uint64_t first = 0, last = 0;  // sequence numbers
+    bool finished = false;
+  };
+  struct Open {
+    Unknown* what;
+    std::shared_ptr<SegmentReader> reader;
+    SegmentReader::Deliveries deliveries;
+    SegmentReader::DeliveryEntry entry;  // the next one
+    bool damaged = false;                // delivery records are lost
+  };
+  using Iterator = std::list<Open>::iterator;
+
+  Iterator first() {
+    return std::min_element(open_.begin(), open_.end(), [](const Open& one, const Open& other) {
+      return std::tie(one.entry.sequence, one.what->number) < std::tie(other.entry.sequence, other.what->number);
+    });
+  }
+
+  Result<void> begin(Unknown& what) {
+    ARCH_TRY(auto reader, state_.segment(what.number));
+    SegmentReader::Deliveries deliveries(*reader);
+    open_.push_back({&what, std::move(reader), deliveries, {}, false});
+    return advance(std::prev(open_.end()));
+  }
+
+  // To the next delivery of this segment, or to its end: then it is known.
+  Result<void> advance(Iterator at) {
+    auto more = at->deliveries.next(&at->entry);
+    if (more && *more) return {};
+    if (!more) {
+      if (more.error().code != Code::kCorrupt) return tl::unexpected<Error>(more.error());
+      state_.alarm(describe(more.error()));
+      at->damaged = true;
+    }
+    ARCH_TRY_VOID(finish(*at));
+    at->what->finished = true;
+    open_.erase(at);
+    return {};
+  }
+
+  Result<void> add_delivery(const Open& from) {
+    const Delivery& delivery = from.entry.delivery;
+    uint64_t sequence = from.entry.sequence;
+    ARCH_TRY(auto row, state_.catalog->get(Column::kDelivery, be64(sequence)));
+    if (row) {
+      // Another delivery under this number: numbers were given anew while this segment was away.
+      ARCH_TRY(DeliveryInfo there, rows::decode_delivery_row(*row, sequence));
+      ARCH_TRY(auto known, state_.find(delivery.digest));
+      if (known && *known == there.message) return {};
+      if (known) {
+        ARCH_TRY(bool again, state_.knows_delivery(*known, delivery));
+        if (again) return {};
+      }
+      sequence = 0;
+    }
+    ARCH_TRY_VOID(add(from, sequence, delivery));
+    if (step_->stats.deliveries >= kBatchDeliveries) ARCH_TRY_VOID(flush());
+    return {};
+  }
+
+  Result<void> add(const Open& from, uint64_t sequence, const Delivery& delivery) {
+    if (!step_) step_ = std::make_unique<Step>(state_);
+    ARCH_TRY(auto known, step_->find(delivery.digest));
+    rows::Place place;
+    uint64_t size = 0;
+    std::shared_ptr<SegmentReader> holder;
+    if (known) {
+      ARCH_TRY(size, step_->size_of(*known));
+    } else {
+      ARCH_TRY(holder, holder_of(from, delivery.digest));
+      if (!holder) {
+        state_.alarm(from.reader->path() + " names message " + delivery.digest.hex() + ", which no segment holds");
+        return {};
+      }
+      place.in_segment = true;
+      place.segment = holder->info().number;
+      place.index = *holder->find_message(delivery.digest);
+      size = holder->message_size(place.index);
+    }
+    ARCH_TRY_VOID(step_->add(sequence, delivery, size, place, [&]() -> Result<Summary> {
+      auto bytes = holder->read_message(place.index, state_.foreign(&blocks_), &blocks_);
+      if (bytes) return summarise(*bytes, delivery, *state_.own_domains);
+      if (bytes.error().code != Code::kCorrupt && bytes.error().code != Code::kNotFound)
+        return tl::unexpected<Error>(bytes.error());
+      state_.alarm(describe(bytes.error()));  // listed by its envelope alone; everything else stays readable
+      return summarise({}, delivery, *state_.own_domains);
+    }));
+    return {};
+  }
+
+  // The segment itself, or one made before it that is not done yet. Null when none has the message.
+  Result<std::shared_ptr<SegmentReader>> holder_of(const Open& from, const Digest& digest) {
+    if (from.reader->find_message(digest)) return from.reader;
+    for (const Unknown& other : unknown_) {
+      if (other.finished || other.number == from.what->number) continue;
+      ARCH_TRY(auto reader, state_.segment(other.number));
+      if (reader->find_message(digest)) return reader;
+    }
+    return std::shared_ptr<SegmentReader>();
+  }
+
+  Result<void> finish(const Open& done) {
+    if (done.damaged) {
+      // Messages whose delivery records are lost are whole all the same: found by what they say themselves.
+      for (uint32_t i = 0; i < done.reader->message_count(); ++i) {
+        Delivery unknown_arrival;
+        unknown_arrival.digest = done.reader->message_digest(i);
+        unknown_arrival.captured = done.reader->info().created;
+        unknown_arrival.channel = Channel::kImport;
+        unknown_arrival.origin = segment_file_name(done.what->number) + ", whose delivery records are damaged";
+        if (!step_) step_ = std::make_unique<Step>(state_);
+        ARCH_TRY(auto known, step_->find(unknown_arrival.digest));
+        if (!known) ARCH_TRY_VOID(add(done, 0, unknown_arrival));
+      }
+    }
+    ARCH_TRY_VOID(flush());
+    CatalogBatch batch;
+    for (uint32_t i = 0; i < done.reader->message_count(); ++i) {
+      ARCH_TRY(auto known, state_.find(done.reader->message_digest(i)));
+      if (!known) continue;
+      rows::Place place;
+      place.in_segment = true;
+      place.segment = done.what->number;
+      place.index = i;
+      batch.put(Column::kPlace, be64(*known), rows::encode_place(place));
+    }
+    ARCH_TRY_VOID(forget_unpacked(done, &batch));
+    ARCH_TRY_VOID(state_.learn_segment(&batch, done.what->number, *done.reader));
+    return state_.catalog->write(std::move(batch), true);
+  }
+
+  // Rows of deliveries that were applied from the journal and lie in this segment by now.
+  Result<void> forget_unpacked(const Open& done, CatalogBatch* batch) {
+    std::unordered_map<uint64_t, std::string> waiting;  // sequence number -> key
+    Result<void> failure;
+    for (const JournalFileId& born_from : done.reader->info().journal_files) {
+      ARCH_TRY_VOID(state_.catalog->scan(Column::kUnpacked, be64(born_from.number), be64(born_from.number),
+                                         [&](std::string_view key, std::string_view value) {
+                                           auto row = rows::decode_unpacked(value);
+                                           if (row)
+                                             waiting.emplace(row->sequence, key);
+                                           else
+                                             failure = tl::unexpected<Error>(row.error());
+                                           return row.has_value();
+                                         }));
+      ARCH_TRY_VOID(std::move(failure));
+    }
+    if (waiting.empty() || done.damaged) return {};
+    return done.reader->for_each_delivery([&](const SegmentReader::DeliveryEntry& entry) {
+      auto row = waiting.find(entry.sequence);
+      if (row != waiting.end()) batch->remove(Column::kUnpacked, row->second);
+      return true;
+    });
+  }
+
+  Result<void> flush() {
+    if (!step_) return {};
+    ARCH_TRY_VOID(step_->write());
+    add_to(stats_, step_->stats);
+    step_.reset();
+    if (progress_) progress_(*stats_);
+    return {};
+  }
+
+  Archive::State& state_;
+  ApplyStats* stats_;
+  const Progress& progress_;
+  std::vector<Unknown> unknown_;  // by first sequence number
+  uint64_t last_sequence_ = 0;
+  std::list<Open> open_;
+  std::unique_ptr<Step> step_;
+  BlockCache blocks_{kFeedCacheBytes};
+};
+
 Result<void> Archive::State::apply_segments(const std::function<bool()>& stop, ApplyStats* stats,
                                             const Progress& progress) {
   ARCH_TRY(auto names, fs.list(segments_directory(directory)));
+  Adoption adoption(*this, stats, progress);
   for (const std::string& name : names) {
     const uint32_t number = segment_file_number(name);
     if (number == 0) continue;
-    if (stop && stop()) return {};
     ARCH_TRY(auto row, catalog->get(Column::kMeta, meta_segment_key(number)));
     if (row) continue;
     auto reader = segment(number);
@@ -228,9 +450,21 @@ Result<void> Archive::State::apply_segments(const std::function<bool()>& stop, A
         continue;
       return tl::unexpected<Error>(reader.error());
     }
-    ARCH_TRY_VOID(adopt(number, *reader, stats, progress));
+    adoption.add(number, **reader);
   }
-  return {};
+  return adoption.run(stop);
+}
+
+Result<bool> Archive::State::knows_delivery(uint64_t message, const Delivery& delivery) const {
+  ARCH_TRY(MessageInfo known, info(message));
+  const std::string wanted = encode_delivery(delivery);
+  for (uint64_t sequence : known.deliveries) {
+    ARCH_TRY(auto row, catalog->get(Column::kDelivery, be64(sequence)));
+    if (!row) continue;
+    ARCH_TRY(DeliveryInfo there, rows::decode_delivery_row(*row, sequence));
+    if (encode_delivery(there.delivery) == wanted) return true;
+  }
+  return false;
 }
 
 Result<void> Archive::State::learn_segment(CatalogBatch* batch, uint32_t number, const SegmentReader& reader) {
@@ -253,92 +487,6 @@ Result<void> Archive::State::learn_segment(CatalogBatch* batch, uint32_t number,
   return {};
 }
 
-// A segment that the catalog does not know: published before a crash, or any of them in a rebuild. Deliveries that are
-// known by their sequence number are passed over; places of all its messages change to this segment.
-Result<void> Archive::State::adopt(uint32_t number, const std::shared_ptr<SegmentReader>& reader, ApplyStats* stats,
-                                   const Progress& progress) {
-  // Which of its messages the catalog has to be told about.
-  std::vector<SegmentReader::DeliveryEntry> fresh;
-  Result<void> failure;
-  ARCH_TRY_VOID(reader->for_each_delivery([&](const SegmentReader::DeliveryEntry& entry) {
-    auto row = catalog->get(Column::kDelivery, be64(entry.sequence));
-    if (!row) {
-      failure = tl::unexpected<Error>(row.error());
-      return false;
-    }
-    if (!*row) fresh.push_back(entry);
-    return true;
-  }));
-  ARCH_TRY_VOID(std::move(failure));
-
-  // Summaries in stored order, where neighbours share blocks; then deliveries in theirs.
-  std::unordered_map<Digest, Summary, DigestHash> summaries;
-  std::unordered_map<Digest, const Delivery*, DigestHash> first;
-  for (const auto& entry : fresh) first.emplace(entry.delivery.digest, &entry.delivery);
-  BlockCache blocks(kFeedCacheBytes);
-  for (uint32_t i = 0; i < reader->message_count() && !fresh.empty(); ++i) {
-    const Digest& digest = reader->message_digest(i);
-    auto delivered = first.find(digest);
-    if (delivered == first.end()) continue;
-    ARCH_TRY(auto known, find(digest));
-    if (known) continue;
-    auto bytes = reader->read_message(i, foreign(&blocks), &blocks);
-    if (bytes) {
-      summaries.emplace(digest, summarise(*bytes, *delivered->second, *own_domains));
-    } else if (bytes.error().code == Code::kCorrupt) {
-      alarm(describe(bytes.error()));  // listed by its envelope alone; everything else stays readable
-      summaries.emplace(digest, summarise({}, *delivered->second, *own_domains));
-    } else {
-      return tl::unexpected<Error>(bytes.error());
-    }
-  }
-  for (size_t at = 0; at < fresh.size();) {
-    Step step(*this);
-    for (const size_t end = std::min<size_t>(fresh.size(), at + kBatchDeliveries); at < end; ++at) {
-      const Delivery& delivery = fresh[at].delivery;
-      rows::Place place;
-      place.in_segment = true;
-      place.segment = number;
-      auto index = reader->find_message(delivery.digest);
-      uint64_t size = 0;
-      if (index) {
-        place.index = *index;
-        size = reader->message_size(*index);
-      } else {
-        ARCH_TRY(auto known, step.find(delivery.digest));
-        if (!known) {
-          alarm(reader->path() + " names message " + delivery.digest.hex() + ", which no segment before it holds");
-          continue;
-        }
-        ARCH_TRY(MessageInfo message, info(*known));
-        size = message.size;
-      }
-      auto summary = summaries.find(delivery.digest);
-      ARCH_TRY(uint64_t sequence, step.add(fresh[at].sequence, delivery, size, place, [&]() -> Result<Summary> {
-        if (summary == summaries.end())
-          return fail(Code::kCorrupt, "a message without bytes: " + delivery.digest.hex());
-        return std::move(summary->second);
-      }));
-      static_cast<void>(sequence);
-    }
-    ARCH_TRY_VOID(step.write());
-    add_to(stats, step.stats);
-    if (progress) progress(*stats);
-  }
-  CatalogBatch batch;
-  for (uint32_t i = 0; i < reader->message_count(); ++i) {
-    ARCH_TRY(auto known, find(reader->message_digest(i)));
-    if (!known) continue;
-    rows::Place place;
-    place.in_segment = true;
-    place.segment = number;
-    place.index = i;
-    batch.put(Column::kPlace, be64(*known), rows::encode_place(place));
-  }
-  ARCH_TRY_VOID(learn_segment(&batch, number, *reader));
-  return catalog->write(std::move(batch), true);
-}
-
 // ── journal ──
 
 // A damaged header says nothing about whose file it is; its place, and the records behind it, do.
@@ -354,20 +502,29 @@ Result<bool> Archive::State::is_packed(const JournalFileId& id) const {
 Result<void> Archive::State::apply_journal(const std::function<bool()>& stop, ApplyStats* stats,
                                            const Progress& progress) {
   ARCH_TRY(auto files, list_journal(fs, journal_directory(directory)));
+  std::optional<Error> unreadable;
   for (const JournalFileInfo& info : files) {
     if (stop && stop()) return {};
     while (true) {
       std::lock_guard lock(write_mutex);
-      ARCH_TRY(bool more, apply_file(info, stop, stats, progress));
+      ARCH_TRY(bool more, apply_file(info, stop, stats, progress, &unreadable));
       if (!more) break;
     }
   }
+  // A file that the device does not give keeps nobody from the others; it is tried again by the next call.
+  if (unreadable) return tl::unexpected<Error>(*unreadable);
   return {};
 }
 
-// One step on one file; true when it should be called again at once.
 Result<bool> Archive::State::apply_file(const JournalFileInfo& info, const std::function<bool()>& stop,
-                                        ApplyStats* stats, const Progress& progress) {
+                                        ApplyStats* stats, const Progress& progress,
+                                        std::optional<Error>* unreadable) {
+  const auto cannot_read = [&](const Error& error) -> Result<bool> {
+    alarm(describe(error));
+    applying.erase(info.number);
+    if (error.code == Code::kIo || error.code == Code::kDenied) *unreadable = error;
+    return false;
+  };
   if (stop && stop()) return false;
   auto mark_entry = marks.find(info.number);
   if (mark_entry != marks.end() && mark_entry->second.complete) return false;
@@ -377,10 +534,7 @@ Result<bool> Archive::State::apply_file(const JournalFileInfo& info, const std::
     if (!opened) {
       applying.erase(info.number);
       if (opened.error().code == Code::kNotFound) return false;  // packed and released meanwhile
-      alarm(describe(opened.error()));
-      if (opened.error().code == Code::kIo || opened.error().code == Code::kDenied)
-        return tl::unexpected<Error>(opened.error());
-      return false;
+      return cannot_read(opened.error());
     }
     reader = std::move(*opened);
     if (reader->number() == 0) {  // no header yet
@@ -394,9 +548,11 @@ Result<bool> Archive::State::apply_file(const JournalFileInfo& info, const std::
   }
   if (is_foreign(*reader)) return false;
   const JournalFileId id{info.number, reader->header().marker};
+  // A segment was born from it; it still lies here after a crash, or because a record in it could not be read then. What the
+  // segment has is passed over, delivery by delivery; release() takes the file away when nothing else was in it.
+  bool packed = false;
   if (mark_entry == marks.end()) {
-    ARCH_TRY(bool packed, is_packed(id));
-    if (packed) return false;  // a segment holds it all; release() will take it away
+    ARCH_TRY(packed, is_packed(id));
   }
   rows::Mark mark = mark_entry == marks.end() ? rows::Mark{id, 0, false, false} : mark_entry->second;
 
@@ -412,8 +568,10 @@ Result<bool> Archive::State::apply_file(const JournalFileInfo& info, const std::
   bool at_end = false;
   while (records.size() < kBatchDeliveries && bytes < kBatchBytes) {
     Read read;
-    ARCH_TRY(bool found, reader->next(&offset, &read.record, &read.message, &bad));
-    if (!found) {
+    auto next = reader->next(&offset, &read.record, &read.message, &bad);
+    if (!next && records.empty()) return cannot_read(next.error());
+    if (!next) break;  // what was read is applied first; the next call meets the error again
+    if (!*next) {
       at_end = true;
       break;
     }
@@ -433,9 +591,23 @@ Result<bool> Archive::State::apply_file(const JournalFileInfo& info, const std::
     return false;
 
   // No derived store is ever ahead of the durable journal.
-  if (!records.empty()) ARCH_TRY_VOID(reader->make_durable());
+  if (!records.empty()) {
+    auto durable = reader->make_durable();
+    if (!durable) {  // the reader is kept, and with it that its sync failed: it is not tried again
+      alarm(describe(durable.error()));
+      *unreadable = durable.error();
+      return false;
+    }
+  }
   Step step(*this);
   for (Read& read : records) {
+    mark.offset = read.record.ref.offset + read.record.ref.length;
+    if (packed || mark.packed) {
+      mark.packed = true;
+      ARCH_TRY(auto known, step.find(read.record.delivery.digest));
+      ARCH_TRY(bool again, known ? knows_delivery(*known, read.record.delivery) : Result<bool>(false));
+      if (again) continue;
+    }
     rows::Place place;
     place.record = read.record.ref;
     ARCH_TRY(uint64_t sequence,
@@ -452,7 +624,6 @@ Result<bool> Archive::State::apply_file(const JournalFileInfo& info, const std::
     unpacked.length = read.record.ref.length;
     step.batch.put(Column::kUnpacked, be64(info.number) + be64(read.record.ref.offset),
                    rows::encode_unpacked(unpacked));
-    mark.offset = read.record.ref.offset + read.record.ref.length;
   }
   mark.complete = complete;
   step.batch.put(Column::kMeta, meta_mark_key(info.number), rows::encode_mark(mark));

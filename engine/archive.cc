@@ -1,8 +1,10 @@
 #include "engine/archive.h"
 
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -115,26 +117,28 @@ Result<void> Archive::State::open_catalog() {
       if (opened.error().code == Code::kNotFound) return {};
       return tl::unexpected<Error>(opened.error());
     }
-    catalog = std::move(*opened);
-    ARCH_TRY(bool fits, catalog_fits());
-    if (!fits) catalog.reset();
+    ARCH_TRY(bool fits, catalog_fits(**opened));
+    if (fits) catalog = std::move(*opened);
     return {};
   }
   auto opened = Catalog::open(path, Catalog::Mode::kWriter);
   if (!opened && opened.error().code != Code::kCorrupt) return tl::unexpected<Error>(opened.error());
   bool fits = false;
   if (opened) {
-    catalog = std::move(*opened);
-    ARCH_TRY(fits, catalog_fits());
+    ARCH_TRY(fits, catalog_fits(**opened));
+    if (fits) catalog = std::move(*opened);
   } else {
     alarm(describe(opened.error()));
   }
   if (!fits) {
-    catalog.reset();
+    if (opened) opened->reset();
     ARCH_TRY_VOID(discard_catalog());
     ARCH_TRY(catalog, Catalog::open(path, Catalog::Mode::kWriter));
     CatalogBatch batch;
     batch.put(Column::kMeta, kMetaFormat, format_row());
+    std::array<char, 16> numbering{};
+    ARCH_CHECK(::getrandom(numbering.data(), numbering.size(), 0) == static_cast<ssize_t>(numbering.size()));
+    batch.put(Column::kMeta, kMetaNumbering, {numbering.data(), numbering.size()});
     ARCH_TRY_VOID(catalog->write(std::move(batch), true));
     rebuilding = true;
   }
@@ -157,9 +161,24 @@ Result<void> Archive::State::open_catalog() {
   return scanned;
 }
 
+namespace {
+
+// A file that was reserved and not written there reads as zeros: a device that forgot what it had called durable.
+Result<bool> holds_last_record(const Catalog& found, const JournalReader& reader) {
+  uint64_t last = 0;
+  const std::string file = be64(reader.number());
+  ARCH_TRY_VOID(found.scan(Column::kUnpacked, file, file, [&](std::string_view key, std::string_view) {
+    last = from_be64(key.substr(8));
+    return true;
+  }));
+  return last == 0 || reader.is_written(last);
+}
+
+}  // namespace
+
 // Is this catalog one of this archive, of this version, and not ahead of what journal and segments hold?
-Result<bool> Archive::State::catalog_fits() const {
-  ARCH_TRY(auto format, catalog->get(Column::kMeta, kMetaFormat));
+Result<bool> Archive::State::catalog_fits(const Catalog& found) const {
+  ARCH_TRY(auto format, found.get(Column::kMeta, kMetaFormat));
   if (!format) return false;
   ByteReader in(*format);
   if (in.varint() != rows::kCatalogVersion) return false;
@@ -175,7 +194,7 @@ Result<bool> Archive::State::catalog_fits() const {
 
   bool fits = true;
   Result<void> failure;
-  ARCH_TRY_VOID(catalog->scan(Column::kMeta, "mark:", "mark:", [&](std::string_view key, std::string_view row) {
+  ARCH_TRY_VOID(found.scan(Column::kMeta, "mark:", "mark:", [&](std::string_view key, std::string_view row) {
     auto mark = rows::decode_mark(row, from_be64(key.substr(5)));
     if (!mark) {
       fits = false;
@@ -183,9 +202,11 @@ Result<bool> Archive::State::catalog_fits() const {
     }
     auto reader = JournalReader::open(fs, journal_directory(directory) + "/" + journal_file_name(mark->file.number));
     if (!reader) {
+      if (reader.error().code != Code::kNotFound && reader.error().code != Code::kCorrupt) return true;
       // Gone without having been packed: what it held is known only by name now. An older copy of journal/ may have
-      // been put back; then the catalog is ahead of it.
-      fits = reader.error().code != Code::kNotFound && reader.error().code != Code::kCorrupt ? fits : false;
+      // been put back; then the catalog is ahead of it. A damaged one that was packed may be taken away by hand.
+      auto packed = found.get(Column::kMeta, meta_packed_key(mark->file));
+      fits = packed && *packed;
       return fits;
     }
     auto size = (*reader)->file_size();
@@ -194,19 +215,34 @@ Result<bool> Archive::State::catalog_fits() const {
       return false;
     }
     if (mark->offset > *size || (*reader)->header().marker != mark->file.marker) fits = false;
+    auto reached = fits ? holds_last_record(found, **reader) : Result<bool>(false);
+    if (!reached) failure = tl::unexpected<Error>(reached.error());
+    fits = reached && *reached;
     return fits;
   }));
   ARCH_TRY_VOID(std::move(failure));
   if (!fits) return false;
-  // A segment that the catalog has adopted and that is not there (an older copy put back): rebuild from what is there, so
-  // that nothing points at it; verify says which number is missing.
-  ARCH_TRY_VOID(catalog->scan(Column::kMeta, "segment:", "segment:", [&](std::string_view key, std::string_view row) {
+  // A segment that is not the one the catalog adopted (an older copy was put back): made anew from what is there. One that
+  // is missing or cannot be read (a volume that is not mounted, a damaged trailer) keeps its rows: its mail is found, reading
+  // it says what is wrong, and everything is right again once the file is back.
+  ARCH_TRY_VOID(found.scan(Column::kMeta, "segment:", "segment:", [&](std::string_view key, std::string_view row) {
     const auto number = static_cast<uint32_t>(from_be64(key.substr(8)));
+    const std::string segment_path = segments_directory(directory) + "/" + segment_file_name(number);
     auto wanted = rows::decode_segment(row);
-    auto there = fs.exists(segments_directory(directory) + "/" + segment_file_name(number));
-    fits = wanted && there && *there;
+    auto there = SegmentReader::identify(fs, segment_path);
+    if (!wanted) {
+      fits = false;
+    } else if (!there) {
+      alarm(describe(there.error()) + "; the mail in it cannot be read");
+    } else if (there->archive != file.id || there->footer_digest != wanted->footer_digest) {
+      alarm(segment_path +
+            " is not the segment that was stored there: an older or foreign copy was put back; mail may be "
+            "missing — run: archctl verify");
+      fits = false;
+    }
     return fits;
   }));
+  ARCH_TRY_VOID(std::move(failure));
   return fits;
 }
 
@@ -356,24 +392,31 @@ SegmentReader::ForeignBlob Archive::State::foreign(BlockCache* blocks) const {
   };
 }
 
-Result<std::string> Archive::State::message_at(const rows::Place& place, BlockCache* blocks) const {
+Result<std::string> Archive::State::message_at(const rows::Place& place, const Digest& digest,
+                                               BlockCache* blocks) const {
+  // What is stored there is whole by its own digest; that it is the wanted one is compared here.
+  const auto other = [&](const std::string& path) {
+    return fail(Code::kCorrupt, path + " holds another message where " + digest.hex() + " should be",
+                "run: archctl verify; then: archctl rebuild");
+  };
   if (place.in_segment) {
     ARCH_TRY(auto reader, segment(place.segment));
-    if (place.index >= reader->message_count())
-      return fail(Code::kCorrupt, reader->path() + " holds no message " + std::to_string(place.index),
-                  "run: archctl verify");
+    if (place.index >= reader->message_count() || reader->message_digest(place.index) != digest)
+      return other(reader->path());
     return reader->read_message(place.index, foreign(blocks), blocks);
   }
   ARCH_TRY(auto reader, journal(place.record.file));
-  return reader->read_message(place.record);
+  ARCH_TRY(std::string bytes, reader->read_message(place.record));
+  if (Sha256::of(as_bytes(bytes)) != digest) return other(reader->path());
+  return bytes;
 }
 
-Result<std::string> Archive::State::message(uint64_t number, BlockCache* blocks) const {
+Result<std::string> Archive::State::message(uint64_t number, const Digest& digest, BlockCache* blocks) const {
   const auto once = [&]() -> Result<std::string> {
     ARCH_TRY(auto row, catalog->get(Column::kPlace, be64(number)));
     if (!row) return fail(Code::kNotFound, "there is no message number " + std::to_string(number));
     ARCH_TRY(rows::Place place, rows::decode_place(*row));
-    return message_at(place, blocks);
+    return message_at(place, digest, blocks);
   };
   auto bytes = once();
   if (bytes || mode == Mode::kEngine || bytes.error().code != Code::kNotFound) return bytes;
@@ -385,16 +428,19 @@ Result<std::string> Archive::State::message(uint64_t number, BlockCache* blocks)
 Result<void> Archive::State::refresh() const {
   std::lock_guard lock(refresh_mutex);
   if (mode == Mode::kEngine) return {};
-  if (!catalog) {
-    auto opened = Catalog::open(catalog_directory(directory), Catalog::Mode::kReader);
-    if (!opened) {
-      if (opened.error().code == Code::kNotFound) return {};
-      return tl::unexpected<Error>(opened.error());
-    }
-    catalog = std::move(*opened);
-    return {};
+  if (catalog && !catalog->replaced()) {
+    auto refreshed = catalog->refresh();
+    // The engine made the catalog anew between the two calls.
+    if (refreshed || !catalog->replaced()) return refreshed;
   }
-  return catalog->refresh();
+  auto opened = Catalog::open(catalog_directory(directory), Catalog::Mode::kReader);
+  if (!opened) {
+    if (opened.error().code == Code::kNotFound) return {};  // what was open before goes on being read
+    return tl::unexpected<Error>(opened.error());
+  }
+  ARCH_TRY(bool fits, catalog_fits(**opened));
+  if (fits) catalog = std::move(*opened);
+  return {};
 }
 
 Result<void> Archive::refresh() const { return state_->refresh(); }
@@ -450,7 +496,7 @@ Result<Digest> Archive::resolve(const DigestPrefix& prefix) const {
 Result<std::string> Archive::get(const Digest& digest) const {
   ARCH_TRY(auto number, state_->find(digest));
   if (!number) return fail(Code::kNotFound, "there is no message " + digest.hex());
-  return state_->message(*number, &state_->cache);
+  return state_->message(*number, digest, &state_->cache);
 }
 
 Result<MessageInfo> Archive::info(const Digest& digest) const {
@@ -519,9 +565,10 @@ Result<void> Archive::for_each_delivery(uint64_t from, const std::function<bool(
 
 namespace {
 
-Result<std::vector<uint64_t>> numbers_under(const Catalog* catalog, Column column, const std::string& prefix) {
+Result<std::vector<uint64_t>> numbers_under(const std::shared_ptr<Catalog>& catalog, Column column,
+                                            const std::string& prefix) {
   std::vector<uint64_t> numbers;
-  if (catalog == nullptr) return numbers;
+  if (!catalog) return numbers;
   ARCH_TRY_VOID(catalog->scan(column, prefix, prefix, [&](std::string_view key, std::string_view) {
     numbers.push_back(from_be64(key.substr(prefix.size())));
     return true;
@@ -575,10 +622,19 @@ Result<bool> Archive::knows_import(const Digest& digest, const std::string& orig
 
 // ── followers ──
 
+Result<std::string> Archive::numbering() const {
+  if (!state_->catalog) return std::string();
+  ARCH_TRY(auto row, state_->catalog->get(Column::kMeta, kMetaNumbering));
+  return row ? std::move(*row) : std::string();
+}
+
+Result<void> Archive::compact() { return state_->catalog->compact(); }
+
 Result<std::vector<FeedEntry>> Archive::feed(uint64_t after, size_t max_messages, uint64_t max_bytes) const {
   std::vector<FeedEntry> entries;
   if (!state_->catalog) return entries;
-  if (!state_->feed_cache) state_->feed_cache = std::make_unique<BlockCache>(kFeedCacheBytes);
+  std::call_once(state_->feed_cache_once,
+                 [this] { state_->feed_cache = std::make_unique<BlockCache>(kFeedCacheBytes); });
   uint64_t bytes = 0;
   Result<void> failure;
   ARCH_TRY_VOID(
@@ -590,7 +646,14 @@ Result<std::vector<FeedEntry>> Archive::feed(uint64_t after, size_t max_messages
           out.delivery.delivery.digest = out.message.digest;
           out.first = out.message.deliveries.front() == out.delivery.sequence;
           if (out.first) {
-            ARCH_TRY(out.bytes, state_->message(out.delivery.message, state_->feed_cache.get()));
+            auto read = state_->message(out.delivery.message, out.message.digest, state_->feed_cache.get());
+            if (read) {
+              out.bytes = std::move(*read);
+            } else {
+              // Damage costs the message its text, not those behind it their place in the index.
+              state_->alarm(describe(read.error()));
+              out.damaged = true;
+            }
           }
           return out;
         }();

@@ -89,7 +89,8 @@ using MessageText = std::vector<TextPiece>;
 struct FeedEntry {
   DeliveryInfo delivery;
   MessageInfo message;
-  bool first = false;  ///< the message's first delivery: its bytes are in `bytes`
+  bool first = false;    ///< the message's first delivery: its bytes are in `bytes`
+  bool damaged = false;  ///< first, yet the stored bytes cannot be read (status() tells): `bytes` is empty
   std::string bytes;
 };
 
@@ -184,6 +185,9 @@ class Archive {
   Result<bool> knows(const Digest& digest) const;
 
   // ── followers ──
+  /// Names this numbering of messages and deliveries: another one when the catalog was made anew, since what lay in the
+  /// journal then may have got other numbers. A follower that keeps numbers keeps this beside its mark. Empty: no catalog.
+  Result<std::string> numbering() const;
   /// Deliveries with sequence > `after`, at most `max_messages` and about `max_bytes` of message bytes.
   Result<std::vector<FeedEntry>> feed(uint64_t after, size_t max_messages, uint64_t max_bytes) const;
   /// One batch, durable (WAL synced) when it returns. Keys are message numbers.
@@ -200,6 +204,8 @@ class Archive {
   /// Packs closed and applied journal files once there are `at_least_bytes` of them or the oldest is `max_age` old.
   /// at_least_bytes 0: everything closed. Removes journal files only as promise 3 of the write order says.
   Result<PackStats> pack(uint64_t at_least_bytes, UnixNs max_age, const std::function<bool()>& stop = {});
+  /// The catalog in as few bytes as it can be: after an import or a rebuild. apply() and readers go on beside it.
+  Result<void> compact();
   /// Asks every live writer to close its file, closes what this process has open, and waits up to `wait` for them.
   Result<void> request_close_all(UnixNs wait);
   /// Re-reads what another process wrote (kReader): new catalog rows, new segments.

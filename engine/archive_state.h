@@ -18,6 +18,7 @@
 #include "engine/catalog/rows.h"
 #include "engine/journal/group_commit.h"
 #include "engine/journal/journal_reader.h"
+#include "engine/pack/packer.h"
 #include "engine/summary.h"
 
 namespace arch {
@@ -31,6 +32,7 @@ inline std::string meta_packed_key(const JournalFileId& file) {
 inline std::string meta_segment_key(uint32_t number) { return "segment:" + be64(number); }
 constexpr std::string_view kMetaTotals = "totals";
 constexpr std::string_view kMetaFormat = "format";
+constexpr std::string_view kMetaNumbering = "numbering";
 inline std::string message_id_key(const std::string& message_id) { return be64(checksum64(as_bytes(message_id))); }
 /// Where a message without Message-ID finds its copies.
 inline std::string mail_key_key(uint64_t mail_key) { return be64(checksum64(as_bytes("key:" + be64(mail_key)))); }
@@ -86,6 +88,29 @@ class OpenFiles {
   std::unordered_map<Key, typename std::list<std::pair<Key, std::shared_ptr<Value>>>::iterator> by_key_;
 };
 
+// The catalog that is open now. A reader opens another when the engine has made it anew; calls under way keep theirs, since
+// `->` holds it until the whole expression is done.
+class CatalogHandle {
+ public:
+  std::shared_ptr<Catalog> get() const {
+    std::lock_guard lock(mutex_);
+    return catalog_;
+  }
+  std::shared_ptr<Catalog> operator->() const { return get(); }
+  explicit operator bool() const { return get() != nullptr; }
+  CatalogHandle& operator=(std::unique_ptr<Catalog> catalog) {
+    std::shared_ptr<Catalog> old(std::move(catalog));
+    std::lock_guard lock(mutex_);
+    catalog_.swap(old);
+    return *this;
+  }
+  void reset() { *this = nullptr; }
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<Catalog> catalog_;
+};
+
 struct Archive::State {
   State(Fs& given_fs, Clock& given_clock, std::string given_directory, Mode given_mode)
       : fs(given_fs), clock(given_clock), directory(std::move(given_directory)), mode(given_mode) {}
@@ -98,7 +123,7 @@ struct Archive::State {
   std::unique_ptr<File> engine_lock;
   mutable std::optional<OwnDomains> own_domains;  // as asked for; once the catalog is open, those it was made with
 
-  mutable std::unique_ptr<Catalog> catalog;  // null: kReader, and there is none yet
+  mutable CatalogHandle catalog;  // null: kReader, and there is none yet
   mutable std::mutex refresh_mutex;
   bool rebuilding = false;
 
@@ -109,11 +134,12 @@ struct Archive::State {
   std::unordered_map<uint64_t, rows::Mark> marks;
 
   mutable std::mutex alarm_mutex;
-  std::vector<std::string> alarms;
+  mutable std::vector<std::string> alarms;
 
   mutable OpenFiles<uint32_t, SegmentReader> segments{kOpenSegments};
   mutable OpenFiles<uint64_t, JournalReader> journals{kOpenJournals};
   mutable BlockCache cache{kBlockCacheBytes};
+  mutable std::once_flag feed_cache_once;
   mutable std::unique_ptr<BlockCache> feed_cache;
 
   // wait_for_news(): kept open, so that what happens between two calls is not missed
@@ -131,21 +157,21 @@ struct Archive::State {
 
   Result<void> flush_staged();
 
-  void alarm(const std::string& text) {
+  void alarm(const std::string& text) const {
     std::lock_guard lock(alarm_mutex);
     if (std::find(alarms.begin(), alarms.end(), text) == alarms.end()) alarms.push_back(text);
   }
 
   Result<void> open_catalog();
-  Result<bool> catalog_fits() const;
+  Result<bool> catalog_fits(const Catalog& found) const;
   std::string format_row() const;
   Result<void> discard_catalog();
 
   Result<std::shared_ptr<SegmentReader>> segment(uint32_t number) const;
   Result<std::shared_ptr<JournalReader>> journal(uint64_t number) const;
   SegmentReader::ForeignBlob foreign(BlockCache* blocks) const;
-  Result<std::string> message_at(const rows::Place& place, BlockCache* blocks) const;
-  Result<std::string> message(uint64_t number, BlockCache* blocks) const;
+  Result<std::string> message_at(const rows::Place& place, const Digest& digest, BlockCache* blocks) const;
+  Result<std::string> message(uint64_t number, const Digest& digest, BlockCache* blocks) const;
   Result<std::optional<uint64_t>> find(const Digest& digest) const;
   Result<MessageInfo> info(uint64_t number) const;
   Result<void> refresh() const;
@@ -154,17 +180,24 @@ struct Archive::State {
   class Step;
   Result<void> apply_segments(const std::function<bool()>& stop, ApplyStats* stats,
                               const std::function<void(const ApplyStats&)>& progress);
-  Result<void> adopt(uint32_t number, const std::shared_ptr<SegmentReader>& reader, ApplyStats* stats,
-                     const std::function<void(const ApplyStats&)>& progress);
+  /// Unknown segments on their way into the catalog; see adopt.cc.
+  class Adoption;
   Result<void> apply_journal(const std::function<bool()>& stop, ApplyStats* stats,
                              const std::function<void(const ApplyStats&)>& progress);
+  /// One step on one file; true when it should be called again at once. What keeps it from reading this file, and no
+  /// other, is left in `*unreadable`.
   Result<bool> apply_file(const JournalFileInfo& info, const std::function<bool()>& stop, ApplyStats* stats,
-                          const std::function<void(const ApplyStats&)>& progress);
+                          const std::function<void(const ApplyStats&)>& progress, std::optional<Error>* unreadable);
+  /// True when the catalog has this very delivery.
+  Result<bool> knows_delivery(uint64_t message, const Delivery& delivery) const;
   Result<void> learn_segment(CatalogBatch* batch, uint32_t number, const SegmentReader& reader);
   Result<PackStats> pack_files(const std::vector<JournalFileInfo>& files);
   Result<uint64_t> release(const std::vector<JournalFileInfo>& files);
+  Result<void> keep_damaged(const RecordRef& ref, const PackItem& item, const Error& error, CatalogBatch* batch);
   bool is_foreign(const JournalReader& reader) const;
   Result<bool> is_packed(const JournalFileId& id) const;
+  /// Records of it that no segment holds.
+  Result<bool> has_unpacked(uint64_t journal_number) const;
 };
 
 }  // namespace arch

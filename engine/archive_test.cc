@@ -197,6 +197,164 @@ TEST_F(ArchiveTest, ACrashAtAnyStageLosesAndDoublesNothing) {
   }
 }
 
+// Two writers at once: their deliveries get numbers in turn, and each one's file becomes a segment of its own.
+TEST_F(ArchiveTest, ARebuildMergesSegmentsWhoseNumbersLieBetweenEachOthers) {
+  auto engine = open(Archive::Mode::kEngine);
+  auto other = open(Archive::Mode::kReader);  // appending needs no engine
+  for (int number = 1; number <= 24; number += 2) {
+    append(*engine, number, number);
+    apply(*engine);
+    append(*other, number + 1, number + 1);
+    apply(*engine);
+  }
+  append(*other, 1, 3);  // known messages: one the engine's file holds first, one its own
+  apply(*engine);
+  for (Archive* writer : {other.get(), engine.get()}) {  // the second file's numbers begin before the first one's
+    ASSERT_TRUE(writer->close_journal());
+    apply(*engine);
+    auto packed = engine->pack(0, 0);
+    ASSERT_TRUE(packed) << describe(packed.error());
+    ASSERT_EQ(packed->segments, 1u);
+  }
+  expect_mails(*engine, 24, 27);
+  const std::string before = dump(*engine);
+  std::vector<Digest> order;
+  ASSERT_TRUE(engine->for_each_message(1, [&](const MessageInfo& info) {
+    order.push_back(info.digest);
+    return true;
+  }));
+  other.reset();
+  engine.reset();
+  ASSERT_TRUE(discard_derived(Fs::real(), directory_, true, true));
+  engine = open(Archive::Mode::kEngine);
+  apply(*engine);
+  expect_mails(*engine, 24, 27);
+  EXPECT_EQ(dump(*engine), before);
+  std::vector<Digest> again;
+  ASSERT_TRUE(engine->for_each_message(1, [&](const MessageInfo& info) {
+    again.push_back(info.digest);
+    return true;
+  }));
+  EXPECT_EQ(again, order) << "messages have the numbers they had";
+}
+
+TEST_F(ArchiveTest, ADamagedRecordCostsOnlyItselfAndItsFileIsKept) {
+  auto archive = open(Archive::Mode::kEngine);
+  append(*archive, 1, 12);
+  ASSERT_TRUE(archive->close_journal());
+  apply(*archive);
+  const std::string journal = directory_ + "/journal/0000000001.jnl";
+  {
+    std::ifstream in(journal, std::ios::binary);
+    std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+    const size_t at = bytes.find("Bonjour 5");
+    ASSERT_NE(at, std::string::npos);
+    std::fstream out(journal, std::ios::binary | std::ios::in | std::ios::out);
+    out.seekp(static_cast<std::streamoff>(at));
+    out << "Bonsoir";
+  }
+  const Digest lost = Sha256::of(as_bytes(mail(5, 4)));
+  const auto expect_the_rest = [&](const Archive& with) {
+    for (int number = 1; number <= 12; ++number) {
+      const std::string text = mail(number, number > 1 ? number - 1 : 0);
+      auto bytes = with.get(Sha256::of(as_bytes(text)));
+      EXPECT_EQ(bytes.has_value(), number != 5) << number;
+      EXPECT_TRUE(!bytes || *bytes == text) << number;
+    }
+  };
+  auto packed = archive->pack(0, 0);
+  ASSERT_TRUE(packed) << describe(packed.error());
+  EXPECT_EQ(packed->segments, 1u);
+  EXPECT_EQ(packed->messages, 11u);
+  EXPECT_EQ(packed->journal_files_released, 0u);
+  EXPECT_TRUE(stdfs::exists(journal));
+  const auto alarms = archive->status()->alarms;
+  ASSERT_FALSE(alarms.empty());
+  EXPECT_NE(alarms.front().find(lost.hex()), std::string::npos) << alarms.front();
+  EXPECT_NE(alarms.front().find("zoe@maison.example"), std::string::npos) << alarms.front();
+  expect_the_rest(*archive);
+  EXPECT_TRUE(archive->info(lost)) << "it is known by name";
+  // Later passes, a restart and a rebuild leave the file where it is, and double nothing.
+  for (int round = 0; round < 3; ++round) {
+    archive.reset();
+    if (round == 2) {
+      ASSERT_TRUE(discard_derived(Fs::real(), directory_, true, true));
+    }
+    archive = open(Archive::Mode::kEngine);
+    apply(*archive);
+    packed = archive->pack(0, 0);
+    ASSERT_TRUE(packed) << describe(packed.error());
+    EXPECT_EQ(packed->segments, 0u);
+    EXPECT_TRUE(stdfs::exists(journal)) << round;
+    EXPECT_EQ(archive->usage()->deliveries, round == 2 ? 11u : 12u);
+    expect_the_rest(*archive);
+  }
+  // Another copy of the mail comes: it is whole again.
+  append(*archive, 5, 5);
+  ASSERT_TRUE(archive->close_journal());
+  apply(*archive);
+  ASSERT_TRUE(archive->pack(0, 0));
+  EXPECT_EQ(*archive->get(lost), mail(5, 4));
+}
+
+TEST_F(ArchiveTest, ASegmentThatIsAwayIsSaidAndItsNumberNotGivenAgain) {
+  auto archive = open(Archive::Mode::kEngine);
+  for (int first : {1, 11}) {
+    append(*archive, first, first + 9);
+    ASSERT_TRUE(archive->close_journal());
+    apply(*archive);
+    ASSERT_TRUE(archive->pack(0, 0));
+  }
+  archive.reset();
+  const std::string second = directory_ + "/segments/00000002.seg", away = root_ + "/away.seg";
+  stdfs::rename(second, away);
+  archive = open(Archive::Mode::kEngine);
+  EXPECT_FALSE(archive->rebuilding());
+  apply(*archive);
+  ASSERT_EQ(archive->status()->alarms.size(), 1u);
+  EXPECT_NE(archive->status()->alarms[0].find(second), std::string::npos);
+  EXPECT_TRUE(archive->get(Sha256::of(as_bytes(mail(3, 2)))));
+  EXPECT_FALSE(archive->get(Sha256::of(as_bytes(mail(13, 12)))));
+  append(*archive, 21, 25);
+  ASSERT_TRUE(archive->close_journal());
+  apply(*archive);
+  ASSERT_TRUE(archive->pack(0, 0));
+  EXPECT_TRUE(stdfs::exists(directory_ + "/segments/00000003.seg"));
+  stdfs::rename(away, second);
+  expect_mails(*archive, 25, 25);
+  // The first one in the second one's place: not what was stored there.
+  archive.reset();
+  stdfs::rename(second, away);
+  stdfs::copy(directory_ + "/segments/00000001.seg", second);
+  archive = open(Archive::Mode::kEngine);
+  EXPECT_TRUE(archive->rebuilding());
+  EXPECT_FALSE(archive->status()->alarms.empty());
+  apply(*archive);
+  EXPECT_TRUE(archive->get(Sha256::of(as_bytes(mail(3, 2)))));
+  EXPECT_FALSE(archive->get(Sha256::of(as_bytes(mail(13, 12)))));
+}
+
+TEST_F(ArchiveTest, AReaderFollowsACatalogThatIsMadeAnew) {
+  auto engine = open(Archive::Mode::kEngine);
+  append(*engine, 1, 10);
+  apply(*engine);
+  auto reader = open(Archive::Mode::kReader);
+  const std::string numbering = *reader->numbering();
+  expect_mails(*reader, 10, 10);
+  engine.reset();
+  ASSERT_TRUE(discard_derived(Fs::real(), directory_, true, false));
+  engine = open(Archive::Mode::kEngine);
+  append(*engine, 11, 12);
+  apply(*engine);
+  ASSERT_TRUE(reader->refresh());
+  expect_mails(*reader, 12, 12);
+  EXPECT_NE(*reader->numbering(), numbering);
+  EXPECT_EQ(*reader->numbering(), *engine->numbering());
+  ASSERT_TRUE(engine->compact());
+  ASSERT_TRUE(reader->refresh());
+  expect_mails(*reader, 12, 12);
+}
+
 TEST_F(ArchiveTest, AReaderSeesWhatTheEngineDoesBesideIt) {
   auto engine = open(Archive::Mode::kEngine);
   auto early = open(Archive::Mode::kReader);

@@ -41,22 +41,29 @@ Result<PackStats> Archive::pack(uint64_t at_least_bytes, UnixNs max_age, const s
     if (state.is_foreign(**reader)) continue;
     const JournalFileId id{info.number, (*reader)->header().marker};
     ARCH_TRY(bool packed, state.is_packed(id));
-    if (packed) {
-      finished.push_back(info);
-      continue;
-    }
+    rows::Mark mark;
     {
       std::lock_guard lock(state.write_mutex);
-      auto mark = state.marks.find(info.number);
-      if (mark == state.marks.end() || !mark->second.complete) continue;
-      ready_bytes += mark->second.offset;
+      auto known = state.marks.find(info.number);
+      if (known == state.marks.end() || !known->second.complete) continue;  // apply looks through it first
+      mark = known->second;
     }
+    if (packed) {
+      ARCH_TRY(bool unpacked, state.has_unpacked(info.number));
+      if (!unpacked) {
+        finished.push_back(info);
+        continue;
+      }
+      if (mark.damaged) continue;  // what could be packed is; the rest is why it is kept
+    }
+    ready_bytes += mark.offset;
     if (state.clock.now() - (*reader)->header().created >= max_age) old_enough = true;
     ready.push_back(std::move(info));
   }
   ARCH_TRY(total.journal_files_released, state.release(finished));
   if (ready.empty() || (ready_bytes < at_least_bytes && !old_enough)) return total;
 
+  std::optional<Error> failed;
   for (size_t at = 0; at < ready.size();) {
     if (stop && stop()) break;
     std::vector<JournalFileInfo> group;
@@ -65,13 +72,20 @@ Result<PackStats> Archive::pack(uint64_t at_least_bytes, UnixNs max_age, const s
       bytes += ready[at].size;
       group.push_back(ready[at++]);
     }
-    ARCH_TRY(PackStats stats, state.pack_files(group));
+    auto packed = state.pack_files(group);
+    if (!packed) {
+      if (packed.error().code == Code::kFull) return tl::unexpected<Error>(packed.error());
+      failed = packed.error();  // of this group alone
+      continue;
+    }
+    const PackStats& stats = *packed;
     total.segments += stats.segments;
     total.messages += stats.messages;
     total.raw_bytes += stats.raw_bytes;
     total.segment_bytes += stats.segment_bytes;
     total.journal_files_released += stats.journal_files_released;
   }
+  if (failed) return tl::unexpected<Error>(*failed);
   return total;
 }
 
@@ -89,10 +103,7 @@ class JournalSource : public PackSource {
   Result<Delivery> read(size_t i, std::string* message) override {
     const RecordRef& ref = places_[i].record;
     ARCH_TRY(auto reader, journal_(ref.file));
-    if (message != nullptr) {
-      ARCH_TRY(*message, reader->read_message(ref));
-    }
-    ARCH_TRY(JournalReader::Record record, reader->read_record(ref));
+    ARCH_TRY(JournalReader::Record record, reader->read_record(ref, message));
     return std::move(record.delivery);
   }
   Result<std::optional<BlobPlace>> find_blob(const Digest& digest) override { return find_(digest); }
@@ -159,13 +170,29 @@ Result<PackStats> Archive::State::pack_files(const std::vector<JournalFileInfo>&
   if (!items.empty()) {
     // The next number, and the segment it follows.
     uint32_t last = 0;
+    Digest previous;
     ARCH_TRY(auto names, fs.list(segments_directory(directory)));
     for (const std::string& name : names) last = std::max(last, segment_file_number(name));
-    Digest previous;
     if (last > 0) {
-      ARCH_TRY(auto reader, segment(last));
-      previous = reader->info().footer_digest;
+      // One that cannot be read says nothing about itself; the catalog may, and verify says that the chain is broken there.
+      auto there = SegmentReader::identify(fs, segments_directory(directory) + "/" + segment_file_name(last));
+      if (there) previous = there->footer_digest;
+      if (!there && there.error().code != Code::kCorrupt) return tl::unexpected<Error>(there.error());
     }
+    // The last one may be away (a volume that is not mounted): its number is not given again.
+    Result<void> scanned;
+    ARCH_TRY_VOID(
+        catalog->scan(Column::kMeta, "segment:", "segment:", [&](std::string_view key, std::string_view row) {
+          const auto number = static_cast<uint32_t>(from_be64(key.substr(8)));
+          auto known = rows::decode_segment(row);
+          if (!known) scanned = tl::unexpected<Error>(known.error());
+          if (known && number >= last) {
+            last = number;
+            previous = known->footer_digest;
+          }
+          return known.has_value();
+        }));
+    ARCH_TRY_VOID(std::move(scanned));
     JournalSource source(
         places, [this](uint64_t number) { return journal(number); },
         [this](const Digest& digest) -> Result<std::optional<BlobPlace>> {
@@ -177,23 +204,33 @@ Result<PackStats> Archive::State::pack_files(const std::vector<JournalFileInfo>&
         foreign(&cache));
     ARCH_TRY(PackResult packed, pack_segment(fs, file.id, last + 1, previous, clock.now(), tmp_directory(directory),
                                              segments_directory(directory), items, ids, source, PackOptions{}));
-    stats.segments = 1;
-    stats.messages = packed.messages;
-    stats.raw_bytes = packed.raw_bytes;
-    stats.segment_bytes = packed.segment->info().file_size;
-    segments.put(last + 1, packed.segment);
-
     CatalogBatch batch;
-    for (uint32_t i = 0; i < packed.segment->message_count(); ++i) {
-      ARCH_TRY(auto number, find(packed.segment->message_digest(i)));
-      ARCH_CHECK(number.has_value());
-      rows::Place place;
-      place.in_segment = true;
-      place.segment = last + 1;
-      place.index = i;
-      batch.put(Column::kPlace, be64(*number), rows::encode_place(place));
+    std::vector<bool> left_out(items.size(), false);
+    for (const PackResult::Unreadable& unreadable : packed.unreadable) {
+      left_out[unreadable.item] = true;
+      ARCH_TRY_VOID(keep_damaged(places[unreadable.item].record, items[unreadable.item], unreadable.error, &batch));
     }
-    ARCH_TRY_VOID(learn_segment(&batch, last + 1, *packed.segment));
+    for (size_t i = 0; i < items.size(); ++i)
+      if (!left_out[i]) batch.remove(Column::kUnpacked, be64(places[i].record.file) + be64(places[i].record.offset));
+    if (packed.segment) {
+      stats.segments = 1;
+      stats.messages = packed.messages;
+      stats.raw_bytes = packed.raw_bytes;
+      stats.segment_bytes = packed.segment->info().file_size;
+      segments.put(last + 1, packed.segment);
+      for (uint32_t i = 0; i < packed.segment->message_count(); ++i) {
+        ARCH_TRY(auto number, find(packed.segment->message_digest(i)));
+        ARCH_CHECK(number.has_value());
+        rows::Place place;
+        place.in_segment = true;
+        place.segment = last + 1;
+        place.index = i;
+        batch.put(Column::kPlace, be64(*number), rows::encode_place(place));
+      }
+      ARCH_TRY_VOID(learn_segment(&batch, last + 1, *packed.segment));
+    } else {
+      for (const JournalFileId& id : ids) batch.put(Column::kMeta, meta_packed_key(id), {});
+    }
     std::lock_guard lock(write_mutex);
     ARCH_TRY_VOID(catalog->write(std::move(batch), true));
   } else {
@@ -205,29 +242,55 @@ Result<PackStats> Archive::State::pack_files(const std::vector<JournalFileInfo>&
   return stats;
 }
 
-// Removes journal files that a published segment holds and the catalog, synced, knows as packed. A damaged one is kept.
+// A record that cannot be read any more: its file stays, and stays known.
+Result<void> Archive::State::keep_damaged(const RecordRef& ref, const PackItem& item, const Error& error,
+                                          CatalogBatch* batch) {
+  ARCH_TRY(auto row, catalog->get(Column::kDelivery, be64(item.sequence)));
+  std::string envelope;
+  if (row) {
+    ARCH_TRY(DeliveryInfo there, rows::decode_delivery_row(*row, item.sequence));
+    envelope = " (captured " + format_rfc3339(there.delivery.captured) +
+               (there.delivery.has_mail_from ? ", from <" + there.delivery.mail_from + ">" : "") +
+               (there.delivery.rcpt.empty() ? "" : ", to <" + there.delivery.rcpt.front().address + ">") +
+               (there.delivery.queue_id.empty() ? "" : ", queue id " + there.delivery.queue_id) + ")";
+  }
+  alarm("message " + item.digest.hex() + envelope + " cannot be packed: " + error.what + "; the file is kept");
+  std::lock_guard lock(write_mutex);
+  rows::Mark& mark = marks[ref.file];
+  mark.damaged = true;
+  batch->put(Column::kMeta, meta_mark_key(ref.file), rows::encode_mark(mark));
+  return {};
+}
+
+Result<bool> Archive::State::has_unpacked(uint64_t journal_number) const {
+  bool found = false;
+  ARCH_TRY_VOID(catalog->scan(Column::kUnpacked, be64(journal_number), be64(journal_number),
+                              [&](std::string_view, std::string_view) {
+                                found = true;
+                                return false;
+                              }));
+  return found;
+}
+
+// Removes journal files that a published segment holds and the catalog, synced, knows as packed. A damaged one is kept, and
+// its mark with it, so that the next start knows that too.
 Result<uint64_t> Archive::State::release(const std::vector<JournalFileInfo>& files) {
   uint64_t removed = 0;
   for (const JournalFileInfo& info : files) {
-    bool damaged = false;
     {
       std::lock_guard lock(write_mutex);
       auto mark = marks.find(info.number);
-      damaged = mark != marks.end() && mark->second.damaged;
+      if (mark != marks.end() && mark->second.damaged) {
+        alarm(info.path + " holds a damaged range: it is packed as far as it is intact, and the file is kept");
+        continue;
+      }
+      ARCH_TRY(bool unpacked, has_unpacked(info.number));
+      if (unpacked) continue;
       CatalogBatch batch;
       batch.remove(Column::kMeta, meta_mark_key(info.number));
-      ARCH_TRY_VOID(catalog->scan(Column::kUnpacked, be64(info.number), be64(info.number),
-                                  [&](std::string_view key, std::string_view) {
-                                    batch.remove(Column::kUnpacked, key);
-                                    return true;
-                                  }));
       ARCH_TRY_VOID(catalog->write(std::move(batch), true));
       marks.erase(info.number);
       applying.erase(info.number);
-    }
-    if (damaged) {
-      alarm(info.path + " holds a damaged range: it is packed as far as it is intact, and the file is kept");
-      continue;
     }
     journals.erase(info.number);
     auto gone = fs.remove(info.path);

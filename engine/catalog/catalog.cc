@@ -75,6 +75,14 @@ rocksdb::DBOptions db_options(bool writer) {
   return options;
 }
 
+// Tells one database from another under the same path; zeros when there is none.
+std::pair<uint64_t, uint64_t> identity_of(const std::string& path) {
+  struct stat info {};
+  if (::stat((path + "/IDENTITY").c_str(), &info) != 0) return {};
+  return {info.st_ino,
+          static_cast<uint64_t>(info.st_ctim.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(info.st_ctim.tv_nsec)};
+}
+
 rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 
 }  // namespace
@@ -103,6 +111,7 @@ bool CatalogBatch::empty() const { return state_->operations.empty(); }
 struct Catalog::State {
   std::string path;
   std::string scratch;  // kReader: where RocksDB keeps its own log
+  std::pair<uint64_t, uint64_t> identity;
   std::unique_ptr<rocksdb::DB> db;
   std::vector<rocksdb::ColumnFamilyHandle*> columns;
 
@@ -140,6 +149,7 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& path, Mode mod
     std::string scratch = std::string(tmp == nullptr || *tmp == '\0' ? "/tmp" : tmp) + "/archive-reader-XXXXXX";
     if (::mkdtemp(scratch.data()) == nullptr) return fail_errno(errno, "cannot make " + scratch);
     state.scratch = scratch;
+    state.identity = identity_of(path);  // before it is opened: one that is made in between is taken for another
     ARCH_TRY_VOID(to_result(
         rocksdb::DB::OpenAsSecondary(db_options(false), path, scratch, descriptors, &state.columns, &db), path));
   }
@@ -200,9 +210,19 @@ Result<void> Catalog::write(CatalogBatch&& batch, bool sync) {
 
 Result<void> Catalog::refresh() { return to_result(state_->db->TryCatchUpWithPrimary(), state_->path); }
 
-Result<void> Catalog::flush() {
-  rocksdb::FlushOptions options;
-  return to_result(state_->db->Flush(options, state_->columns), state_->path);
+Result<void> Catalog::compact() {
+  rocksdb::CompactRangeOptions options;
+  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+  options.exclusive_manual_compaction = false;
+  for (auto* column : state_->columns)
+    ARCH_TRY_VOID(to_result(state_->db->CompactRange(options, column, nullptr, nullptr), state_->path));
+  return {};
+}
+
+bool Catalog::replaced() const {
+  // RocksDB writes IDENTITY once, where it makes a database; while the engine is about to, there is none.
+  const auto now = identity_of(state_->path);
+  return now != state_->identity && now != std::pair<uint64_t, uint64_t>();
 }
 
 }  // namespace arch

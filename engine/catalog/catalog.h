@@ -4,7 +4,8 @@
 // which is why nothing that an acknowledgement needs depends on it. BlobDB is not used (values vanish or crash in read-only
 // and secondary opens); checksums are XXH3 (the package's crc32c is the slow one).
 //
-// Threads   get(), scan(): any thread. write(), refresh(): one at a time each, beside readers.
+// Threads   get(), get_many(), scan(), write(), replaced(): any thread. refresh(), compact(): one at a time each, beside
+//           the others.
 #pragma once
 
 #include <cstdint>
@@ -73,8 +74,11 @@ class Catalog {
   Result<void> write(CatalogBatch&& batch, bool sync);
   /// kReader: sees what the writer has written since.
   Result<void> refresh();
-  /// Memory to files: after a large import, so that readers open fast.
-  Result<void> flush();
+  /// Everything into files of the last level, with the best compression: after a large import or a rebuild. Takes a while
+  /// (it writes what it reads); reads and writes go on beside it.
+  Result<void> compact();
+  /// kReader: another catalog lies under the path now than the one that was opened (the engine made it anew).
+  bool replaced() const;
 
  private:
   Catalog();

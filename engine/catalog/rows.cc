@@ -235,7 +235,7 @@ std::string encode_mark(const Mark& mark) {
   ByteWriter out;
   out.raw({reinterpret_cast<const char*>(mark.file.marker.data()), mark.file.marker.size()});
   out.varint(mark.offset);
-  out.u8(static_cast<uint8_t>((mark.complete ? 1 : 0) | (mark.damaged ? 2 : 0)));
+  out.u8(static_cast<uint8_t>((mark.complete ? 1 : 0) | (mark.damaged ? 2 : 0) | (mark.packed ? 4 : 0)));
   return out.take();
 }
 
@@ -249,6 +249,7 @@ Result<Mark> decode_mark(std::string_view value, uint64_t number) {
   const uint8_t flags = in.u8();
   mark.complete = (flags & 1) != 0;
   mark.damaged = (flags & 2) != 0;
+  mark.packed = (flags & 4) != 0;
   if (!in.at_end()) return malformed("mark");
   return mark;
 }

@@ -45,7 +45,8 @@ struct Mark {
   JournalFileId file;
   uint64_t offset = 0;
   bool complete = false;  ///< closed, and read to its end
-  bool damaged = false;   ///< holds a range that was acknowledged and cannot be read: the file is kept for ever
+  bool damaged = false;   ///< holds what was acknowledged and cannot be read: the file is kept for ever
+  bool packed = false;    ///< a segment was born from it before: only what that one does not have is applied
 };
 std::string encode_mark(const Mark& mark);
 Result<Mark> decode_mark(std::string_view value, uint64_t number);

@@ -332,7 +332,7 @@ tl::unexpected<Error> JournalReader::damaged(const RecordRef& ref, const std::st
   return fail(Code::kCorrupt, path_ + " at " + std::to_string(ref.offset) + ": " + why, "run: archctl verify");
 }
 
-Result<JournalReader::Record> JournalReader::read_record(const RecordRef& ref) const {
+Result<JournalReader::Record> JournalReader::read_record(const RecordRef& ref, std::string* message) const {
   ARCH_TRY(RecordHeader header, read_header(ref));
   ARCH_TRY(std::string bytes, read_exact(*file_, ref.offset, ref.length));
   const std::string_view whole = bytes;
@@ -340,6 +340,12 @@ Result<JournalReader::Record> JournalReader::read_record(const RecordRef& ref) c
     return damaged(ref, "the record does not match its checksum");
   auto delivery = decode_delivery(whole.substr(kRecordHeaderSize, header.fields_size), header.digest);
   if (!delivery) return damaged(ref, delivery.error().what);
+  if (message != nullptr) {
+    const std::string_view content = whole.substr(kRecordHeaderSize + header.fields_size, header.message_size);
+    if (Sha256::of(as_bytes(content)) != header.digest)
+      return damaged(ref, "the message does not match its digest " + header.digest.hex());
+    message->assign(content);
+  }
   return Record{ref, header, std::move(*delivery)};
 }
 
@@ -350,6 +356,12 @@ Result<std::string> JournalReader::read_message(const RecordRef& ref) const {
   if (Sha256::of(as_bytes(message)) != header.digest)
     return damaged(ref, "the message does not match its digest " + header.digest.hex());
   return message;
+}
+
+Result<bool> JournalReader::is_written(uint64_t offset) const {
+  std::array<char, kMarkerSize> bytes{};
+  ARCH_TRY(size_t got, file_->pread(offset, bytes.data(), bytes.size()));
+  return !all_zero(std::string_view(bytes.data(), got));
 }
 
 Result<void> JournalReader::make_durable() {

@@ -52,8 +52,12 @@ class JournalReader {
   /// The message of a record found earlier; its SHA-256 is checked, and nothing else of the record has to be intact but
   /// its header. Errors: kIo, kCorrupt, kNotFound (the file ends before it).
   Result<std::string> read_message(const RecordRef& ref) const;
-  /// The record, its whole checksum compared. Errors as read_message().
-  Result<Record> read_record(const RecordRef& ref) const;
+  /// The record, its whole checksum compared; with `message` its bytes too, their SHA-256 compared. Errors as
+  /// read_message().
+  Result<Record> read_record(const RecordRef& ref, std::string* message = nullptr) const;
+
+  /// False where the file is reserved and nothing was written (zeros), or ends before. Errors: kIo.
+  Result<bool> is_written(uint64_t offset) const;
 
   /// fdatasync through a descriptor of our own (the design's rule: before a derived store applies what it read). A
   /// failure is final for this reader: the call is not repeated. Errors: kIo.

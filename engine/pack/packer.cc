@@ -7,6 +7,7 @@
 #include <future>
 #include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "engine/base/bytes.h"
@@ -155,6 +156,8 @@ struct PlannedBlob {
 
 struct Plan {
   std::vector<PlannedMessage> messages;  // in stored order
+  std::vector<bool> left_out;            // by item: it cannot be read
+  std::vector<PackResult::Unreadable> unreadable;
   std::unordered_map<Digest, PlannedBlob, DigestHash> own;
   std::unordered_map<Digest, uint32_t, DigestHash> foreign;  // -> index among the foreign
   std::vector<segment_format::ForeignEntry> foreign_entries;
@@ -177,11 +180,29 @@ Result<std::string> read_message(PackSource& source, const PackItem& item, size_
 
 Result<Plan> make_plan(const std::vector<PackItem>& items, PackSource& source, const PackOptions& options) {
   Plan plan;
-  std::unordered_map<Digest, bool, DigestHash> seen;
+  plan.left_out.resize(items.size(), false);
+  std::unordered_set<Digest, DigestHash> seen;
   for (size_t i = 0; i < items.size(); ++i) {
-    if (!items[i].store_message || !seen.emplace(items[i].digest, true).second) continue;
-    ARCH_TRY(std::string message, read_message(source, items[i], i));
-    if (Sha256::of(as_bytes(message)) != items[i].digest) return changed(items[i]);
+    const bool store = items[i].store_message && seen.count(items[i].digest) == 0;
+    const auto readable = [&]() -> Result<std::string> {
+      if (!store) {
+        ARCH_TRY_VOID(source.read(i, nullptr));
+        return std::string();
+      }
+      ARCH_TRY(std::string bytes, read_message(source, items[i], i));
+      if (Sha256::of(as_bytes(bytes)) != items[i].digest) return changed(items[i]);
+      return bytes;
+    }();
+    if (!readable) {
+      if (readable.error().code != Code::kCorrupt && readable.error().code != Code::kIo)
+        return tl::unexpected<Error>(readable.error());
+      plan.left_out[i] = true;
+      plan.unreadable.push_back({i, readable.error()});
+      continue;
+    }
+    if (!store) continue;
+    seen.insert(items[i].digest);
+    const std::string& message = *readable;
     const mime::Message parsed = mime::parse(message);
     PlannedMessage planned;
     planned.item = i;
@@ -244,6 +265,9 @@ Result<PackResult> pack_segment(Fs& fs, const ArchiveId& archive, uint32_t numbe
                                 PackSource& source, const PackOptions& options) {
   PackResult result;
   ARCH_TRY(Plan plan, make_plan(items, source, options));
+  result.unreadable = std::move(plan.unreadable);
+  const size_t packed_items = items.size() - result.unreadable.size();
+  if (packed_items == 0 && !items.empty()) return result;
 
   // Own blobs in stored order: small ones grouped by kind, then large ones in the order of the messages.
   std::vector<std::pair<Digest, PlannedBlob*>> small, large;
@@ -335,6 +359,7 @@ Result<PackResult> pack_segment(Fs& fs, const ArchiveId& archive, uint32_t numbe
     SolidStream records(writer, Stream::kRecord, options);
     uint64_t last_sequence = 0;
     for (size_t i = 0; i < items.size(); ++i) {
+      if (plan.left_out[i]) continue;
       ARCH_TRY(Delivery delivery, source.read(i, nullptr));
       ByteWriter record;
       record.varint(items[i].sequence - last_sequence);
@@ -348,10 +373,11 @@ Result<PackResult> pack_segment(Fs& fs, const ArchiveId& archive, uint32_t numbe
     ARCH_TRY_VOID(records.flush());
     ARCH_TRY_VOID(writer.finish());
 
-    footer.deliveries = items.size();
+    footer.deliveries = packed_items;
     if (!items.empty()) {
-      footer.first_sequence = items.front().sequence;
-      footer.last_sequence = items.back().sequence;
+      const auto begin = plan.left_out.begin(), end = plan.left_out.end();
+      footer.first_sequence = items[static_cast<size_t>(std::find(begin, end, false) - begin)].sequence;
+      footer.last_sequence = last_sequence;
     }
     footer.blocks = writer.take_blocks();
     std::string digests, meta;
@@ -379,13 +405,15 @@ Result<PackResult> pack_segment(Fs& fs, const ArchiveId& archive, uint32_t numbe
       if (!message) return tl::unexpected<Error>(message.error());
     }
     uint64_t deliveries = 0;
+    size_t item = 0;
     ARCH_TRY_VOID(reader->for_each_delivery([&](const SegmentReader::DeliveryEntry& entry) {
-      const bool same = deliveries < items.size() && entry.sequence == items[deliveries].sequence &&
-                        entry.delivery.digest == items[deliveries].digest;
-      if (same) ++deliveries;
+      while (item < items.size() && plan.left_out[item]) ++item;
+      const bool same = item < items.size() && entry.sequence == items[item].sequence &&
+                        entry.delivery.digest == items[item].digest;
+      if (same) ++deliveries, ++item;
       return same;
     }));
-    if (deliveries != items.size()) return fail(Code::kCorrupt, tmp_path + " lost deliveries");
+    if (deliveries != packed_items) return fail(Code::kCorrupt, tmp_path + " lost deliveries");
 
     ARCH_TRY_VOID(fs.rename_new(tmp_path, path));
     ARCH_TRY_VOID(fs.sync_directory(segments_directory));
@@ -400,7 +428,7 @@ Result<PackResult> pack_segment(Fs& fs, const ArchiveId& archive, uint32_t numbe
   ARCH_TRY(result.segment, SegmentReader::open(fs, path));
   result.path = path;
   result.messages = footer.messages.size();
-  result.deliveries = items.size();
+  result.deliveries = packed_items;
   result.blobs = footer.blobs.size();
   result.shared_blobs = plan.shared_blobs;
   return result;

@@ -51,14 +51,21 @@ class PackSource {
 
 struct PackResult {
   std::string path;
-  std::shared_ptr<SegmentReader> segment;  ///< opened from the published file
+  std::shared_ptr<SegmentReader> segment;  ///< opened from the published file; null when no item could be read
+  struct Unreadable {
+    size_t item = 0;
+    Error error;
+  };
+  std::vector<Unreadable> unreadable;  ///< left out: their journal files have to stay
   uint64_t messages = 0, deliveries = 0, raw_bytes = 0, stored_whole = 0, blobs = 0, shared_blobs = 0;
 };
 
+/// An item that its source cannot read (kCorrupt, kIo) costs only itself: it is left out and named in the result.
 /// `items` in rising sequence; of several items with one digest and store_message the first stores, the others refer.
 /// `journal_files` are the files the items lie in; the footer keeps them.
 /// `number` is the new segment's; `previous` the footer digest of the one before (zero for the first).
-/// Errors: kFull (nothing left behind), kIo, kCorrupt (a message did not read back: nothing is published), kExists.
+/// Errors: kFull (nothing left behind), kIo, kCorrupt (a message did not read back, or changed meanwhile: nothing is
+/// published), kExists.
 Result<PackResult> pack_segment(Fs& fs, const ArchiveId& archive, uint32_t number, const Digest& previous, UnixNs now,
                                 const std::string& tmp_directory, const std::string& segments_directory,
                                 const std::vector<PackItem>& items, const std::vector<JournalFileId>& journal_files,

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <map>
 #include <random>
+#include <set>
 
 #include "engine/format/segment.h"
 #include "tests/faults/fault_fs.h"
@@ -25,7 +26,9 @@ constexpr UnixNs kNow = 1'764'000'000'000'000'000;
 class MemorySource : public PackSource {
  public:
   Result<Delivery> read(size_t i, std::string* message) override {
+    if (unreadable.count(i) != 0) return fail(Code::kIo, "the disk does not give it", {}, EIO);
     if (message != nullptr) *message = mails[i];
+    if (message != nullptr && i == change_at_second_reading && ++readings == 2) message->front() ^= 1;
     Delivery delivery;
     delivery.digest = Sha256::of(as_bytes(mails[i]));
     delivery.captured = kNow + static_cast<UnixNs>(i) * kNsPerSecond;
@@ -46,6 +49,9 @@ class MemorySource : public PackSource {
 
   std::vector<std::string> mails;
   std::map<uint32_t, std::shared_ptr<SegmentReader>> segments;
+  std::set<size_t> unreadable;
+  size_t change_at_second_reading = SIZE_MAX;
+  int readings = 0;
 };
 
 class PackerTest : public testing::Test {
@@ -234,10 +240,49 @@ TEST_F(PackerTest, TheSameInputGivesTheSameBytesAndAPublishedFileIsNeverReplaced
   EXPECT_EQ(other.contents("a/segments/00000001.seg"), first);
 }
 
-TEST_F(PackerTest, AMessageThatLostItsDigestStopsPublishing) {
+TEST_F(PackerTest, WhatCannotBeReadCostsOnlyItself) {
+  for (uint32_t i = 0; i < 10; ++i) source_.mails.push_back(odd_mail(i));
+  source_.mails.push_back(source_.mails[2]);  // a second delivery of a message whose first one is lost
+  auto list = items();
+  list[10].digest = list[2].digest;
+  const std::vector<std::string> before = source_.mails;
+  source_.mails[2] += "x";  // changed
+  source_.unreadable = {7};
+  auto packed = pack_segment(fs_, kArchive, 1, Digest{}, kNow, "a/tmp", "a/segments", list, {}, source_, {});
+  ASSERT_TRUE(packed) << describe(packed.error());
+  ASSERT_EQ(packed->unreadable.size(), 2u);
+  EXPECT_EQ(packed->unreadable[0].item, 2u);
+  EXPECT_EQ(packed->unreadable[0].error.code, Code::kCorrupt);
+  EXPECT_EQ(packed->unreadable[1].item, 7u);
+  EXPECT_EQ(packed->unreadable[1].error.code, Code::kIo);
+  EXPECT_EQ(packed->deliveries, 9u);
+  EXPECT_EQ(packed->segment->message_count(), 9u) << "all but the one that nobody else brings";
+  for (size_t i = 0; i < before.size(); ++i) {
+    auto index = packed->segment->find_message(list[i].digest);
+    ASSERT_EQ(index.has_value(), i != 7) << i;
+    if (!index) continue;
+    EXPECT_EQ(*packed->segment->read_message(*index, {}, nullptr), before[i]);
+  }
+  std::vector<uint64_t> sequences;
+  ASSERT_TRUE(packed->segment->for_each_delivery([&](const SegmentReader::DeliveryEntry& entry) {
+    sequences.push_back(entry.sequence);
+    return true;
+  }));
+  EXPECT_EQ(sequences, (std::vector<uint64_t>{1, 2, 4, 5, 6, 7, 9, 10, 11}));
+
+  // Nothing at all: no segment.
+  source_.unreadable = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+  packed = pack_segment(fs_, kArchive, 2, Digest{}, kNow, "a/tmp", "a/segments", list, {}, source_, {});
+  ASSERT_TRUE(packed) << describe(packed.error());
+  EXPECT_EQ(packed->segment, nullptr);
+  EXPECT_EQ(packed->unreadable.size(), 11u);
+  EXPECT_EQ(fs_.list("a/segments")->size(), 1u);
+}
+
+TEST_F(PackerTest, AMessageThatChangesWhileItIsPackedStopsPublishing) {
   for (uint32_t i = 0; i < 10; ++i) source_.mails.push_back(odd_mail(i));
   auto list = items();
-  source_.mails[4] += "x";
+  source_.change_at_second_reading = 4;
   auto packed = pack_segment(fs_, kArchive, 1, Digest{}, kNow, "a/tmp", "a/segments", list, {}, source_, {});
   ASSERT_FALSE(packed);
   EXPECT_EQ(packed.error().code, Code::kCorrupt);

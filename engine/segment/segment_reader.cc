@@ -389,37 +389,65 @@ Result<std::string> SegmentReader::read_blob(uint32_t index, BlockCache* cache) 
   return bytes;
 }
 
-Result<void> SegmentReader::for_each_delivery(const std::function<bool(const DeliveryEntry&)>& each) const {
-  const State::StreamBlocks& records = state_->streams[static_cast<size_t>(Stream::kRecord)];
-  uint64_t sequence = 0, seen = 0;
-  for (uint32_t index : records.blocks) {  // a record never crosses a block
-    ARCH_TRY(auto bytes, state_->block(index, nullptr));
-    ByteReader in(*bytes);
-    while (!in.at_end()) {
-      DeliveryEntry entry;
-      sequence += in.varint();
-      entry.sequence = sequence;
-      const uint64_t message = in.varint();  // 0: its digest follows; else 1 + index
-      Digest digest;
-      if (message == 0)
-        digest = in.digest();
-      else if (message <= message_count())
-        digest = state_->footer.messages[message - 1].digest;
-      std::string_view fields = in.sized();
-      if (!in.ok() || message > message_count())
-        return state_->corrupt("the delivery records in block " + std::to_string(index) + " are malformed");
-      auto delivery = decode_delivery(fields, digest);
-      if (!delivery)
-        return state_->corrupt("a delivery record in block " + std::to_string(index) + ": " + delivery.error().what);
-      entry.delivery = std::move(*delivery);
-      ++seen;
-      if (!each(entry)) return {};
+Result<bool> SegmentReader::Deliveries::next(DeliveryEntry* entry) {
+  const State& state = *reader_->state_;
+  const std::vector<uint32_t>& records = state.streams[static_cast<size_t>(Stream::kRecord)].blocks;
+  while (!block_ || at_ == block_->size()) {
+    if (next_block_ == records.size()) {
+      block_.reset();
+      if (seen_ == state.footer.deliveries) return false;
+      return state.corrupt("it holds " + std::to_string(seen_) + " deliveries, its footer states " +
+                           std::to_string(state.footer.deliveries));
     }
+    ARCH_TRY(block_, state.block(records[next_block_], nullptr));
+    ++next_block_;
+    at_ = 0;
   }
-  if (seen != state_->footer.deliveries)
-    return state_->corrupt("it holds " + std::to_string(seen) + " deliveries, its footer states " +
-                           std::to_string(state_->footer.deliveries));
-  return {};
+  const std::string where = "block " + std::to_string(records[next_block_ - 1]);
+  ByteReader in(std::string_view(*block_).substr(at_));
+  sequence_ += in.varint();
+  entry->sequence = sequence_;
+  const uint64_t message = in.varint();  // 0: its digest follows; else 1 + index
+  Digest digest;
+  if (message == 0)
+    digest = in.digest();
+  else if (message <= reader_->message_count())
+    digest = state.footer.messages[message - 1].digest;
+  std::string_view fields = in.sized();
+  if (!in.ok() || message > reader_->message_count())
+    return state.corrupt("the delivery records in " + where + " are malformed");
+  auto delivery = decode_delivery(fields, digest);
+  if (!delivery) return state.corrupt("a delivery record in " + where + ": " + delivery.error().what);
+  entry->delivery = std::move(*delivery);
+  at_ = block_->size() - in.rest().size();
+  ++seen_;
+  return true;
+}
+
+Result<void> SegmentReader::for_each_delivery(const std::function<bool(const DeliveryEntry&)>& each) const {
+  Deliveries deliveries(*this);
+  DeliveryEntry entry;
+  while (true) {
+    ARCH_TRY(bool found, deliveries.next(&entry));
+    if (!found || !each(entry)) return {};
+  }
+}
+
+Result<SegmentReader::Identity> SegmentReader::identify(Fs& fs, const std::string& path) {
+  ARCH_TRY(auto file, fs.open_read(path));
+  Identity identity;
+  ARCH_TRY(identity.file_size, file->size());
+  if (identity.file_size < segment_format::kHeaderSize + segment_format::kTrailerSize)
+    return fail(Code::kCorrupt, path + ": it is too short to be a segment", "run: archctl verify");
+  ARCH_TRY(std::string header_bytes, read_exact(*file, 0, segment_format::kHeaderSize));
+  ARCH_TRY(auto header, segment_format::decode_header(header_bytes));
+  ARCH_TRY(std::string trailer_bytes,
+           read_exact(*file, identity.file_size - segment_format::kTrailerSize, segment_format::kTrailerSize));
+  ARCH_TRY(auto trailer, segment_format::decode_trailer(trailer_bytes));
+  identity.archive = header.archive;
+  identity.number = header.number;
+  identity.footer_digest = trailer.footer_digest;
+  return identity;
 }
 
 Result<std::vector<SegmentReader::Fault>> SegmentReader::verify(bool data, const ForeignBlob& foreign,

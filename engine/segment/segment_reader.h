@@ -95,6 +95,29 @@ class SegmentReader {
   /// In rising sequence. Stops early when `each` returns false. Errors: kCorrupt, kIo.
   Result<void> for_each_delivery(const std::function<bool(const DeliveryEntry&)>& each) const;
 
+  /// The same for one who walks over several segments at once: one decoded block in memory. Borrows the reader.
+  class Deliveries {
+   public:
+    explicit Deliveries(const SegmentReader& reader) : reader_(&reader) {}
+    /// false: no more. Errors: kCorrupt, kIo; what follows a damaged block has no numbers any more and is not given.
+    Result<bool> next(DeliveryEntry* entry);
+
+   private:
+    const SegmentReader* reader_;
+    std::shared_ptr<const std::string> block_;  ///< a record never crosses a block
+    size_t next_block_ = 0, at_ = 0;
+    uint64_t sequence_ = 0, seen_ = 0;
+  };
+
+  /// What tells one segment from another, without the tables: header and trailer alone. Errors as open().
+  struct Identity {
+    ArchiveId archive;
+    uint32_t number = 0;
+    Digest footer_digest;
+    uint64_t file_size = 0;
+  };
+  static Result<Identity> identify(Fs& fs, const std::string& path);
+
   struct Fault {
     uint64_t offset = 0;  ///< in the file
     Digest digest;        ///< of the blob or message concerned; zero when it is the structure itself

@@ -89,6 +89,11 @@ class Committer {
   std::thread thread_;  // last: it uses all of the above
 };
 
+// Documents are numbered like messages: an index fits only the numbering it was made with.
+Digest mark_digest(const std::string& numbering, const Digest& message) {
+  return Sha256::of(as_bytes(numbering + std::string(message.view())));
+}
+
 // What the catalog knows of a message whose bytes are not to be looked at again.
 MessageText text_of_catalog(const MessageInfo& message) {
   MessageText out;
@@ -113,6 +118,7 @@ struct IndexWriter::State {
   DocumentMaker maker;
   uint64_t mark = 0;  // of the store, without asking it while its thread works
   uint64_t given_up = 0;
+  std::string numbering;
 
   Result<IndexStore::Batch> make_batch(std::vector<FeedEntry> entries, const std::function<bool()>& stop);
   void add_headers(const mime::Message& parsed, MessageText* text) const;
@@ -125,16 +131,17 @@ Result<std::unique_ptr<IndexWriter>> IndexWriter::open(Archive& archive, const O
   std::unique_ptr<IndexWriter> writer(new IndexWriter());
   writer->state_ = std::make_unique<State>(archive, options);
   State& s = *writer->state_;
+  ARCH_TRY(s.numbering, archive.numbering());
   std::string directory = archive.directory() + "/index";
   IndexStore::Options store_options;
   store_options.shard_messages = options.shard_messages;
-  auto fits = [&archive](uint64_t mark, const Digest& digest) -> Result<bool> {
+  auto fits = [&archive, &writer](uint64_t mark, const Digest& digest) -> Result<bool> {
     ARCH_TRY(ArchiveStatus status, archive.status());
     if (mark > status.last_sequence) return false;
     auto delivery = archive.delivery(mark);
     if (!delivery && delivery.error().code == Code::kNotFound) return false;
     if (!delivery) return tl::unexpected<Error>(delivery.error());
-    return delivery->delivery.digest == digest;
+    return mark_digest(writer->state_->numbering, delivery->delivery.digest) == digest;
   };
   ARCH_TRY(s.store, IndexStore::open(directory, store_options, fits));
   ARCH_TRY(s.attempt, Attempt::open(directory + "/attempt"));
@@ -173,7 +180,7 @@ Result<IndexStore::Batch> IndexWriter::State::make_batch(std::vector<FeedEntry> 
     const std::vector<Recipient> people =
         is_archive_copy(delivery.delivery) ? std::vector<Recipient>() : delivery.delivery.rcpt;
     if (entry.first) {
-      ARCH_TRY(bool readable, attempt->begin(delivery.sequence));
+      ARCH_TRY(bool readable, entry.damaged ? Result<bool>(false) : attempt->begin(delivery.sequence));
       Flags flags;
       MessageText text;
       if (readable) {
@@ -213,7 +220,7 @@ Result<IndexStore::Batch> IndexWriter::State::make_batch(std::vector<FeedEntry> 
       }
     }
     batch.mark = delivery.sequence;
-    batch.mark_digest = entry.message.digest;
+    batch.mark_digest = mark_digest(numbering, entry.message.digest);
   }
   ARCH_TRY_VOID(attempt->end());
   if (!texts.empty()) ARCH_TRY_VOID(archive.put_texts(texts));
