@@ -177,6 +177,7 @@ int run_rebuild(const Invocation& invocation) {
   auto done = api::catch_up(**archive, engine_options(invocation.config), false, tool::stop_requested,
                             show_progress(invocation, line));
   line.clear();
+  if (done) done = (*archive)->compact();
   if (!done) return complain_or_stopped(done.error());
   auto status = (*archive)->status();
   if (!status) return complain(status.error());
