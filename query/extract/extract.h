@@ -29,6 +29,9 @@ Extracted extract(std::string_view message, const mime::Message& parsed, const s
 /// a mail program) begin with "> ". UTF-8 in and out. `title`, when not null, receives the title element's text.
 std::string html_to_text(std::string_view html, bool links = false, std::string* title = nullptr);
 
+/// Character references of HTML ("&eacute;", "&#233;") to UTF-8; what is none stays.
+std::string resolve_references(std::string_view text);
+
 /// Splits a body into own and quoted words ("> " lines, "-----Original Message-----", "Le … a écrit :", "On … wrote:").
 /// Every line goes to one of the two, in order.
 void split_quoted(std::string_view body, std::string* own, std::string* quoted);

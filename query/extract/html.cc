@@ -308,23 +308,9 @@ class Tokeniser {
       }
       if (name.size() == wanted.size() &&
           std::equal(name.begin(), name.end(), wanted.begin(), [](char a, char b) { return lower(a) == b; }))
-        return decoded(value);
+        return resolve_references(value);
     }
     return {};
-  }
-
-  static std::string decoded(std::string_view value) {
-    std::string out;
-    for (size_t i = 0; i < value.size();) {
-      const Reference reference = value[i] == '&' ? read_reference(value.substr(i)) : Reference{};
-      if (reference.length > 0) {
-        append_utf8(reference.code, &out);
-        i += reference.length;
-      } else {
-        out.push_back(value[i++]);
-      }
-    }
-    return out;
   }
 
   void element(const std::string& name, std::string_view attributes, bool closing) {
@@ -422,6 +408,20 @@ class Tokeniser {
 };
 
 }  // namespace
+
+std::string resolve_references(std::string_view value) {
+  std::string out;
+  for (size_t i = 0; i < value.size();) {
+    const Reference reference = value[i] == '&' ? read_reference(value.substr(i)) : Reference{};
+    if (reference.length > 0) {
+      append_utf8(reference.code, &out);
+      i += reference.length;
+    } else {
+      out.push_back(value[i++]);
+    }
+  }
+  return out;
+}
 
 std::string html_to_text(std::string_view html, bool links, std::string* title) {
   Tokeniser tokeniser(html, links);

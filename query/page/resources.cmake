@@ -1,0 +1,11 @@
+# Makes ${OUT} from the files of ${DIR}: each a raw string of a C++ table.
+file(GLOB files ${DIR}/*)
+list(SORT files)
+set(text "// Made by resources.cmake from query/page/templates.\n#include \"query/page/context.h\"\n\nnamespace arch::page {\nstd::string_view resource(std::string_view name) {\n")
+foreach(file IN LISTS files)
+  get_filename_component(name ${file} NAME)
+  file(READ ${file} content)
+  string(APPEND text "  if (name == \"${name}\")\n    return R\"__arch__(${content})__arch__\";\n")
+endforeach()
+string(APPEND text "  return {};\n}\n}  // namespace arch::page\n")
+file(WRITE ${OUT} "${text}")
