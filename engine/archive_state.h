@@ -47,7 +47,7 @@ std::string encode_usage_day(const ArchiveUsage::Day& day);
 ArchiveUsage::Day decode_usage_day(std::string_view value);
 
 constexpr uint64_t kBlockCacheBytes = 32ull << 20;
-constexpr uint64_t kFeedCacheBytes = 96ull << 20;  // a follower that runs over segments comes back to blocks
+constexpr uint64_t kFeedCacheBytes = 64ull << 20;  // a follower that runs over segments comes back to blocks
 constexpr size_t kOpenSegments = 64;
 constexpr size_t kOpenJournals = 64;
 

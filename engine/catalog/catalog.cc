@@ -1,5 +1,6 @@
 #include "engine/catalog/catalog.h"
 
+#include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
@@ -33,13 +34,20 @@ Result<void> to_result(const rocksdb::Status& status, const std::string& path) {
   return fail(Code::kIo, what);
 }
 
-rocksdb::ColumnFamilyOptions column_options(Column column) {
+// Memory, whatever the size of the catalog: blocks read, rows not yet in files, and what a compaction holds back for its
+// dictionary are each bounded for all columns together.
+constexpr size_t kReadCacheBytes = 32u << 20;
+constexpr size_t kWriteBufferBytes = 40u << 20;
+constexpr size_t kDictionarySampleBytes = 4u << 20;
+
+rocksdb::ColumnFamilyOptions column_options(Column column, const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::ColumnFamilyOptions options;
   rocksdb::BlockBasedTableOptions table;
   table.checksum = rocksdb::kXXH3;
   table.format_version = 5;
   table.block_size = 16u << 10;
   table.cache_index_and_filter_blocks = false;
+  table.block_cache = cache;
   if (column == Column::kDigest || column == Column::kBlob || column == Column::kImport)
     table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10, false));
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
@@ -54,6 +62,7 @@ rocksdb::ColumnFamilyOptions column_options(Column column) {
     options.bottommost_compression_opts.max_dict_bytes = 64u << 10;
     options.bottommost_compression_opts.zstd_max_train_bytes =
         0;  // the samples themselves are the dictionary: cheaper, as good
+    options.bottommost_compression_opts.max_dict_buffer_bytes = kDictionarySampleBytes;
   }
   return options;
 }
@@ -64,6 +73,7 @@ rocksdb::DBOptions db_options(bool writer) {
   options.create_missing_column_families = writer;
   options.max_open_files = -1;  // a secondary needs all files open (RocksDB 7.8)
   options.max_total_wal_size = 32u << 20;
+  options.db_write_buffer_size = kWriteBufferBytes;
   options.recycle_log_file_num = 0;
   options.keep_log_file_num = 2;
   options.max_log_file_size = 1u << 20;
@@ -137,7 +147,9 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& path, Mode mod
   State& state = *catalog->state_;
   state.path = path;
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
-  for (size_t i = 0; i < kColumns; ++i) descriptors.emplace_back(kNames[i], column_options(static_cast<Column>(i)));
+  const auto cache = rocksdb::NewLRUCache(kReadCacheBytes);
+  for (size_t i = 0; i < kColumns; ++i)
+    descriptors.emplace_back(kNames[i], column_options(static_cast<Column>(i), cache));
   rocksdb::DB* db = nullptr;
   if (mode == Mode::kWriter) {
     ARCH_TRY_VOID(to_result(rocksdb::DB::Open(db_options(true), path, descriptors, &state.columns, &db), path));

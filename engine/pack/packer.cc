@@ -397,7 +397,7 @@ Result<PackResult> pack_segment(Fs& fs, const ArchiveId& archive, uint32_t numbe
 
     // Read back through the reader that will serve it: what does not come back byte for byte is not published.
     ARCH_TRY(auto reader, SegmentReader::open(fs, tmp_path));
-    BlockCache cache(64ull << 20);
+    BlockCache cache(32ull << 20);
     const auto foreign = [&](const Digest& digest, uint32_t segment) { return source.read_blob(digest, segment); };
     if (reader->message_count() != footer.messages.size()) return fail(Code::kCorrupt, tmp_path + " lost messages");
     for (uint32_t i = 0; i < reader->message_count(); ++i) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tools/archctl/command.h"
+#include "tools/common/memory.h"
 #include "tools/common/stop.h"
 #include "tools/common/terminal.h"
 #include "tools/common/text.h"
@@ -198,6 +199,7 @@ int run(const std::vector<std::string>& words) {
 }  // namespace arch::ctl
 
 int main(int argc, char** argv) {
+  arch::tool::return_memory_when_freed();
   int status = arch::ctl::run(std::vector<std::string>(argv + 1, argv + argc));
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
     std::perror("archctl: stdout");

@@ -9,6 +9,7 @@
 #include "engine/journal/archive_file.h"
 #include "tools/archd/daemon.h"
 #include "tools/archd/log.h"
+#include "tools/common/memory.h"
 
 namespace arch::daemon {
 
@@ -134,4 +135,7 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace arch::daemon
 
-int main(int argc, char** argv) { return arch::daemon::run(argc, argv); }
+int main(int argc, char** argv) {
+  arch::tool::return_memory_when_freed();
+  return arch::daemon::run(argc, argv);
+}
