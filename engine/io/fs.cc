@@ -201,6 +201,30 @@ Fs& Fs::real() {
   return fs;
 }
 
+Result<void> replace_file(const std::string& path, std::string_view bytes) {
+  const std::string directory = path.substr(0, path.find_last_of('/'));
+  ARCH_TRY_VOID(Fs::real().make_directory(directory));
+  const std::string temporary = path + ".new";
+  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+  if (fd < 0) return fail_errno(errno, "cannot write " + temporary);
+  const auto written = [&]() -> Result<void> {
+    while (!bytes.empty()) {
+      const ssize_t count = ::write(fd, bytes.data(), bytes.size());
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return fail_errno(errno, "cannot write " + temporary);
+      bytes.remove_prefix(static_cast<size_t>(count));
+    }
+    if (::fsync(fd) != 0) return fail_errno(errno, "cannot sync " + temporary);
+    return {};
+  }();
+  ::close(fd);
+  if (written && ::rename(temporary.c_str(), path.c_str()) == 0) return Fs::real().sync_directory(directory);
+  const auto failed =
+      written ? fail_errno(errno, "cannot rename " + temporary) : tl::unexpected<Error>(written.error());
+  ::unlink(temporary.c_str());
+  return failed;
+}
+
 Result<std::string> read_file(Fs& fs, const std::string& path, uint64_t limit) {
   ARCH_TRY(auto file, fs.open_read(path));
   ARCH_TRY(uint64_t size, file->size());

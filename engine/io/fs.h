@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/base/digest.h"
@@ -57,6 +58,9 @@ class Fs {
   virtual Result<uint64_t> free_bytes(const std::string& path) = 0;  ///< of the file system, for unprivileged users
 };
 
+/// Writes a small file of state whole, in place of what was there: a temporary file beside it, fsync, rename, fsync of the
+/// directory (made when it is missing). After a crash the old content is there or the new. Errors: fail_errno() codes.
+Result<void> replace_file(const std::string& path, std::string_view bytes);
 /// Reads a whole small file (at most `limit` bytes; kTooLarge above).
 Result<std::string> read_file(Fs& fs, const std::string& path, uint64_t limit);
 /// Reads exactly `size` bytes or fails with kCorrupt ("ends early").

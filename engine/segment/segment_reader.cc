@@ -446,6 +446,7 @@ Result<SegmentReader::Identity> SegmentReader::identify(Fs& fs, const std::strin
   ARCH_TRY(auto trailer, segment_format::decode_trailer(trailer_bytes));
   identity.archive = header.archive;
   identity.number = header.number;
+  identity.created = header.created;
   identity.footer_digest = trailer.footer_digest;
   return identity;
 }
@@ -497,6 +498,7 @@ Result<std::vector<SegmentReader::Fault>> SegmentReader::verify(bool data, const
     const Stream stream = blob.large ? Stream::kLargePart : Stream::kSmallPart;
     if (!data && !touches_bad(stream, state.blob_begins[i], blob.size)) continue;
     auto bytes = read_blob(i, &cache);
+    if (progress && !progress(done)) return fail(Code::kTryAgain, "verification was stopped");
     if (bytes) continue;
     if (bytes.error().code != Code::kCorrupt) return tl::unexpected<Error>(bytes.error());
     faults.push_back({0, blob.digest, bytes.error().what});

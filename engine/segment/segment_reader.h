@@ -113,6 +113,7 @@ class SegmentReader {
   struct Identity {
     ArchiveId archive;
     uint32_t number = 0;
+    UnixNs created = 0;
     Digest footer_digest;
     uint64_t file_size = 0;
   };

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <memory>
+#include <thread>
 
 #include "engine/journal/archive_file.h"
 #include "engine/journal/journal_reader.h"
@@ -14,11 +16,84 @@ namespace {
 
 constexpr uint64_t kBlockCacheBytes = 64ull << 20;
 
+// Reads no faster than it is told to: a verification beside the daemon leaves the disk to those who wait for it.
+class Throttle {
+ public:
+  Throttle(uint64_t bytes_per_second, const std::function<bool()>& stop) : rate_(bytes_per_second), stop_(stop) {}
+  void took(uint64_t bytes) {
+    if (rate_ == 0) return;
+    taken_ += bytes;
+    const auto due = begun_ + std::chrono::microseconds(taken_ * 1'000'000 / rate_);
+    while (std::chrono::steady_clock::now() < due && !(stop_ && stop_()))
+      std::this_thread::sleep_until(std::min(due, std::chrono::steady_clock::now() + kLongestSleep));
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds kLongestSleep{100};
+  const uint64_t rate_;
+  const std::function<bool()>& stop_;
+  const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+  uint64_t taken_ = 0;
+};
+
+class ThrottledFile : public File {
+ public:
+  ThrottledFile(std::unique_ptr<File> file, Throttle& throttle) : file_(std::move(file)), throttle_(throttle) {}
+  Result<size_t> pread(uint64_t offset, void* buffer, size_t size) const override {
+    auto got = file_->pread(offset, buffer, size);
+    if (got) throttle_.took(*got);
+    return got;
+  }
+  Result<void> pwritev(uint64_t, std::vector<iovec>) override { return refused(); }
+  Result<void> fdatasync() override { return refused(); }
+  Result<void> allocate(uint64_t) override { return refused(); }
+  Result<void> truncate(uint64_t) override { return refused(); }
+  Result<uint64_t> size() const override { return file_->size(); }
+  Result<bool> try_lock(bool shared) override { return file_->try_lock(shared); }
+  Result<void> set_mode(uint32_t) override { return refused(); }
+  const std::string& path() const override { return file_->path(); }
+
+ private:
+  Result<void> refused() const { return fail(Code::kDenied, "a verification does not write to " + path()); }
+  std::unique_ptr<File> file_;
+  Throttle& throttle_;
+};
+
+// What a verification sees of the disk: it can read, and nothing else.
+class ReadingFs : public Fs {
+ public:
+  ReadingFs(Fs& fs, uint64_t bytes_per_second, const std::function<bool()>& stop)
+      : fs_(fs), throttle_(bytes_per_second, stop) {}
+  Result<std::unique_ptr<File>> open_read(const std::string& path) override {
+    ARCH_TRY(auto file, fs_.open_read(path));
+    return std::unique_ptr<File>(std::make_unique<ThrottledFile>(std::move(file), throttle_));
+  }
+  Result<std::unique_ptr<File>> open_read_write(const std::string& path) override { return refused(path); }
+  Result<std::unique_ptr<File>> create(const std::string& path) override { return refused(path); }
+  Result<void> sync_directory(const std::string& path) override { return refused(path); }
+  Result<void> rename_new(const std::string& from, const std::string&) override { return refused(from); }
+  Result<void> remove(const std::string& path) override { return refused(path); }
+  Result<void> make_directory(const std::string& path) override { return refused(path); }
+  Result<std::vector<std::string>> list(const std::string& directory) override { return fs_.list(directory); }
+  Result<bool> exists(const std::string& path) override { return fs_.exists(path); }
+  Result<uint64_t> free_bytes(const std::string& path) override { return fs_.free_bytes(path); }
+
+ private:
+  static tl::unexpected<Error> refused(const std::string& path) {
+    return fail(Code::kDenied, "a verification does not write to " + path);
+  }
+  Fs& fs_;
+  Throttle throttle_;
+};
+
 class Verifier {
  public:
   Verifier(Fs& fs, const std::string& directory, const VerifyOptions& options,
            const std::function<void(const VerifyProgress&)>& progress)
-      : fs_(fs), directory_(directory), options_(options), progress_(progress) {}
+      : fs_(fs, options.bytes_per_second, options.stop),
+        directory_(directory),
+        options_(options),
+        progress_(progress) {}
 
   Result<VerifyReport> run() {
     ARCH_TRY(archive_, read_archive_file(fs_, directory_));
@@ -34,20 +109,42 @@ class Verifier {
         fault(segments_directory(directory_) + "/" + segment_file_name(number), 0, {}, "there is no such segment");
 
     for (uint32_t number : numbers_) {
-      if (!everything &&
-          std::find(options_.segments.begin(), options_.segments.end(), number) == options_.segments.end())
-        continue;
-      ARCH_TRY_VOID(check_segment(number));
+      if (!wanted(number)) continue;
+      const size_t faults = report_.faults.size();
+      auto checked = check_segment(number);
+      if (!checked && checked.error().code != Code::kIo && checked.error().code != Code::kDenied)
+        return tl::unexpected<Error>(checked.error());
+      if (!checked)
+        report_.unread.push_back({segments_directory(directory_) + "/" + segment_file_name(number), 0, Digest{},
+                                  describe(checked.error())});
+      else if (options_.checked && last_ && last_->info().number == number)
+        options_.checked(number, last_->info().footer_digest, report_.faults.size() == faults);
     }
     if (everything) {
       ARCH_TRY_VOID(check_chain());
-      for (const JournalFileInfo& file : journal) ARCH_TRY_VOID(check_journal(file));
+      for (const JournalFileInfo& file : journal) {
+        auto checked = check_journal(file);
+        if (!checked && checked.error().code != Code::kIo && checked.error().code != Code::kDenied)
+          return tl::unexpected<Error>(checked.error());
+        if (!checked) report_.unread.push_back({file.path, 0, Digest{}, describe(checked.error())});
+      }
       ARCH_TRY_VOID(check_left_overs());
     }
     return std::move(report_);
   }
 
  private:
+  bool wanted(uint32_t number) const {
+    if (options_.passed_over.count(number) != 0) return false;
+    if (!options_.segments.empty() &&
+        std::find(options_.segments.begin(), options_.segments.end(), number) == options_.segments.end())
+      return false;
+    return too_old_.count(number) == 0;
+  }
+  bool stopped() const { return options_.stop && options_.stop(); }
+  static tl::unexpected<Error> stopped_error() {
+    return fail(Code::kTryAgain, "the verification was stopped before its end");
+  }
   void fault(const std::string& file, uint64_t offset, const Digest& digest, const std::string& what) {
     report_.faults.push_back({file, offset, digest, what});
   }
@@ -71,11 +168,15 @@ class Verifier {
         continue;
       }
       numbers_.push_back(number);
-      ARCH_TRY(auto file, fs_.open_read(path));
-      ARCH_TRY(uint64_t size, file->size());
-      if (options_.segments.empty() ||
-          std::find(options_.segments.begin(), options_.segments.end(), number) != options_.segments.end())
-        totals_.bytes_total += size;
+      if (options_.since != 0) {
+        auto identity = SegmentReader::identify(fs_, path);
+        if (identity && identity->created < options_.since) too_old_.insert(number);
+      }
+      if (!wanted(number)) continue;
+      auto file = fs_.open_read(path);
+      if (!file) continue;  // check_segment() says so
+      ARCH_TRY(uint64_t size, (*file)->size());
+      totals_.bytes_total += size;
     }
     std::sort(numbers_.begin(), numbers_.end());
     return {};
@@ -119,7 +220,7 @@ class Verifier {
     };
     ARCH_TRY(auto faults, reader->verify(options_.data, foreign, [&](uint64_t done) {
       progress(done);
-      return true;
+      return !stopped();
     }));
     for (const SegmentReader::Fault& found : faults) fault(path, found.offset, found.digest, found.what);
     ++report_.segments;
@@ -146,6 +247,8 @@ class Verifier {
       auto reader = open(number);
       if (!reader) {
         previous_known = false;  // its own fault was said
+        if (options_.passed_over.count(number) != 0 || too_old_.count(number) != 0)
+          fault(segments_directory(directory_) + "/" + segment_file_name(number), 0, {}, reader.error().what);
         continue;
       }
       if (previous_known && (*reader)->info().previous_footer_digest != previous)
@@ -176,6 +279,7 @@ class Verifier {
     JournalReader::Record record;
     std::string message;
     while (true) {
+      if (stopped()) return stopped_error();
       ARCH_TRY(bool found, reader.next(&offset, &record, &message, &bad));
       if (!found) break;
       if (options_.data && Sha256::of(as_bytes(message)) != record.header.digest)
@@ -204,7 +308,7 @@ class Verifier {
     return {};
   }
 
-  Fs& fs_;
+  ReadingFs fs_;
   const std::string directory_;
   const VerifyOptions& options_;
   const std::function<void(const VerifyProgress&)>& progress_;
@@ -212,6 +316,7 @@ class Verifier {
   VerifyReport report_;
   VerifyProgress totals_;
   std::vector<uint32_t> numbers_;
+  std::set<uint32_t> too_old_;
   std::shared_ptr<SegmentReader> last_;
   std::array<std::shared_ptr<SegmentReader>, 8> others_;
 };

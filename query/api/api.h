@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "engine/archive.h"
+#include "engine/verify/verified.h"
 #include "query/search/search.h"
 
 namespace arch::api {
@@ -80,6 +81,7 @@ struct StatusView {
   bool has_index = false;  ///< false: none yet, or unusable
   std::string index_note;  ///< why not, when it is unusable
   uint64_t messages = 0, deliveries = 0;
+  VerifiedSummary verified;
   UnixNs now = 0;
 };
 Result<StatusView> status(const Archive& archive, UnixNs now);

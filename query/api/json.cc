@@ -195,6 +195,7 @@ std::string status_json(const StatusView& view) {
                    {"index", index_json(view.index)},
                    {"joined", {{"same", view.archive.joined_same}, {"differing", view.archive.joined_differing}}},
                    {"own_domains", view.archive.own_domains},
+                   {"verified", {{"oldest", time_or_null(view.verified.oldest)}, {"damaged", view.verified.damaged}}},
                    {"alarms", view.archive.alarms},
                    {"now", format_rfc3339(view.now)}});
 }

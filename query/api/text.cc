@@ -254,6 +254,8 @@ std::string status_text(const StatusView& view, const TextStyle& style) {
   writer.field("Mail", plural(view.messages, "message") + " in " + plural(view.deliveries, "delivery"));
   if (view.archive.applied_to != 0) writer.field("Newest", writer.time(view.archive.applied_to, true));
   writer.field("Segments", std::to_string(view.archive.last_segment));
+  if (view.verified.oldest != 0)
+    writer.field("Verified", "every segment since " + format_rfc3339(view.verified.oldest).substr(0, 10));
   if (view.rebuilding) writer.field("Catalog", "is being rebuilt; answers are not complete");
   if (view.archive.pending_bytes != 0)
     writer.field("Waiting", size_text(view.archive.pending_bytes) + " in the journal not yet read by the engine");

@@ -240,6 +240,11 @@ Result<StatusView> status(const Archive& archive, UnixNs now) {
   ARCH_TRY(ArchiveUsage usage, archive.usage());
   view.messages = usage.messages;
   view.deliveries = usage.deliveries;
+  ARCH_TRY(view.verified, summarise_verified(Fs::real(), archive.directory()));
+  if (view.verified.damaged > 0)
+    view.archive.alarms.push_back(
+        std::to_string(view.verified.damaged) +
+        " segments were damaged when they were read last; archctl verify says what is lost");
   auto searcher = search::Searcher::open(archive);
   if (!searcher) {  // a damaged index is part of the answer
     view.index_note = describe(searcher.error());

@@ -30,7 +30,7 @@ class Import(ArchiveTest):
         before = self.json_of("status")
         self.assertEqual(before["messages"], 30)
         self.assertEqual(before["deliveries"], 30)
-        self.run_ctl("verify", "--data")
+        self.run_ctl("verify")
 
     def test_a_copy_from_elsewhere_is_put_on_record_and_stored_once(self):
         self.init()
@@ -141,7 +141,7 @@ class Import(ArchiveTest):
         self.assertTrue(any("space" in line.lower() for line in lines), lines)
         # What was there before still is, and can be read, found and verified.
         self.assertEqual(self.run_ctl("show", "--raw", digest(mail(3)), archive=archive).stdout, mail(3))
-        self.run_ctl("verify", "--data", archive=archive)
+        self.run_ctl("verify", archive=archive)
 
     def test_an_interrupted_import_can_be_gone_on_with(self):
         self.init()
@@ -301,12 +301,18 @@ class Care(ArchiveTest):
         os.chmod(segment, 0o644)
         with open(segment, "wb") as file:
             file.write(content)
-        for words in (("verify",), ("verify", "--data")):
-            done = self.run_ctl(*words, status=65)
+        for words in (("verify",), ("verify", "--quick"), ("verify", "--since=2020-01-01"), ("verify", "1")):
+            done = self.run_ctl(*words, status=1)
             self.assertIn(b"00000001.seg", done.stdout)
-        report = self.run_ctl("verify", "--json", status=65).stdout.decode().splitlines()
-        self.assertIs(json.loads(report[-1])["good"], False)
+        self.run_ctl("verify", "--quick", "--since=2100-01-01")
+        report = self.run_ctl("verify", "--json", status=1).stdout.decode().splitlines()
+        self.assertEqual(json.loads(report[-1])["result"], "damage")
         self.assertGreater(json.loads(report[0])["offset"], 0)
+
+        self.assertIn(b"damaged", self.run_ctl("status", status=65).stdout)
+        done = self.run_ctl("salvage", os.path.join(self.root, "rescued"), status=1)
+        self.assertIn(b"not whole", done.stdout)
+        self.run_ctl("verify", archive=os.path.join(self.root, "rescued"))
 
     def test_a_damaged_or_newer_archive_toml(self):
         self.init()
@@ -336,7 +342,7 @@ class Care(ArchiveTest):
 
     def test_verify_and_status_without_an_archive(self):
         for command in ("verify", "status", "capacity", "rebuild", "pack", "dump"):
-            self.complaint(command, archive=os.path.join(self.root, "nowhere"), status=66)
+            self.complaint(command, archive=os.path.join(self.root, "nowhere"), status=2 if command == "verify" else 66)
 
 
 class CommandLine(ArchiveTest):

@@ -48,7 +48,7 @@ class Archd(ArchiveTest):
         self.assertTrue(wait_for(lambda: subprocess.run(search, capture_output=True, env=self.environment).returncode == 0, 5))
         self.assertEqual(self.run_ctl("show", "--raw", digest(content)).stdout, content)
         self.assertEqual(daemon.stop(), 0)
-        self.run_ctl("verify", "--data")
+        self.run_ctl("verify")
 
     def test_import_and_pack_beside_it(self):
         daemon = Daemon(self)
@@ -124,7 +124,7 @@ class Archd(ArchiveTest):
         self.assertTrue(wait_for(lambda: subprocess.run([program("archctl"), "--archive", self.archive, "show", "--raw", digest(content)],
                                                         capture_output=True, env=self.environment).stdout == content))
         self.assertEqual(again.stop(), 0)
-        self.run_ctl("verify", "--data")
+        self.run_ctl("verify")
 
     def test_wrong_usage(self):
         for words in ((), ("fly",), ("run", "engine"), ("--nonsense", "run")):

@@ -37,7 +37,7 @@ class Deliver(ArchiveTest):
         self.assertEqual(got["channel"], "pipe")
         self.assertEqual(got["mail_from"], "paul@ex.fr")
         self.assertEqual(got["rcpt"], ["achats@ex.fr", "cachée@ex.fr"])
-        self.run_ctl("verify", "--data")
+        self.run_ctl("verify")
 
     def test_a_bounce_has_an_empty_sender_and_no_sender_is_unknown(self):
         self.init()
@@ -56,7 +56,7 @@ class Deliver(ArchiveTest):
         self.assertTrue(wait_for(lambda: self.json_of("status")["messages"] == 20))
         self.assertTrue(wait_for(lambda: self.json_of("search", "subject:tuyau")["total"] == 20))
         self.assertEqual(daemon.stop(), 0)
-        self.run_ctl("verify", "--data")
+        self.run_ctl("verify")
 
     def test_what_cannot_be_stored_now_is_75_and_leaves_nothing(self):
         self.complaint("deliver", status=75, input=mail(1))  # no archive yet
@@ -108,7 +108,7 @@ class Deliver(ArchiveTest):
         status = self.json_of("status")
         self.assertGreaterEqual(status["messages"], len(acknowledged))
         self.assertEqual(status["alarms"], [])
-        self.run_ctl("verify", "--data")
+        self.run_ctl("verify")
 
 
 if __name__ == "__main__":

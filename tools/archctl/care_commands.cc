@@ -9,7 +9,6 @@
 #include <thread>
 
 #include "engine/format/segment.h"
-#include "engine/verify/verify.h"
 #include "query/index/terms.h"
 #include "tools/archctl/access.h"
 #include "tools/common/stop.h"
@@ -113,59 +112,6 @@ int run_pack(const Invocation& invocation) {
                 tool::size_text(usage->segments).c_str(), tool::size_text(usage->journal).c_str());
   }
   return 0;
-}
-
-int run_verify(const Invocation& invocation) {
-  VerifyOptions options;
-  options.data = invocation.has("data");
-  for (const std::string& word : invocation.arguments) {
-    uint32_t number = segment_file_number(word);
-    if (number == 0 && !word.empty() && word.size() < 9 && word.find_first_not_of("0123456789") == std::string::npos)
-      number = static_cast<uint32_t>(std::stoul(word));
-    if (number == 0) return usage_error("\"" + word + "\" is no segment's number", "verify");
-    options.segments.push_back(number);
-  }
-  tool::ProgressLine line;
-  auto report = verify_archive(Fs::real(), invocation.archive, options, [&](const VerifyProgress& progress) {
-    if (!invocation.has("quiet")) line.update("verifying", progress.bytes_done, progress.bytes_total, true);
-  });
-  line.clear();
-  if (!report) return complain(report.error());
-  auto tell = [&](const char* kind, const VerifyFault& fault) {
-    if (invocation.has("json")) {
-      Json out = {{"schema", "verify-fault/1"}, {"kind", kind}, {"file", fault.file}, {"offset", fault.offset}};
-      if (fault.digest != Digest{}) out["id"] = fault.digest.hex();
-      out["what"] = fault.what;
-      print(to_text(out));
-    } else {
-      std::printf("%s%s %llu %s %s\n", std::string(kind) == "note" ? "note: " : "",
-                  tool::printable(fault.file).c_str(), static_cast<unsigned long long>(fault.offset),
-                  fault.digest == Digest{} ? "-" : fault.digest.hex().c_str(), tool::printable(fault.what).c_str());
-    }
-  };
-  for (const VerifyFault& fault : report->faults) tell("fault", fault);
-  if (!invocation.has("quiet"))
-    for (const VerifyFault& note : report->notes) tell("note", note);
-  if (invocation.has("json")) {
-    print(to_text({{"schema", "verify/1"},
-                   {"good", report->faults.empty()},
-                   {"faults", report->faults.size()},
-                   {"notes", report->notes.size()},
-                   {"data", options.data},
-                   {"segments", report->segments},
-                   {"journal_files", report->journal_files},
-                   {"messages", report->messages},
-                   {"deliveries", report->deliveries},
-                   {"blobs", report->blobs},
-                   {"bytes", report->bytes}}));
-  } else if (!invocation.has("quiet")) {
-    std::printf("%s: %s segments, %s journal files, %s messages, %s read%s\n",
-                report->faults.empty() ? "good" : (tool::count_text(report->faults.size()) + " faults").c_str(),
-                tool::count_text(report->segments).c_str(), tool::count_text(report->journal_files).c_str(),
-                tool::count_text(report->messages).c_str(), tool::size_text(report->bytes).c_str(),
-                options.data ? ", every SHA-256 compared" : "; --data compares every SHA-256 too");
-  }
-  return report->faults.empty() ? 0 : EX_DATAERR;
 }
 
 int run_rebuild(const Invocation& invocation) {

@@ -81,6 +81,7 @@ int run_export(const Invocation&);
 int run_status(const Invocation&);
 int run_capacity(const Invocation&);
 int run_verify(const Invocation&);
+int run_salvage(const Invocation&);
 int run_rebuild(const Invocation&);
 int run_dump(const Invocation&);
 int run_config(const Invocation&);

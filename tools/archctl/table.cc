@@ -234,21 +234,53 @@ const std::vector<Command>& commands() {
        "Look after",
        "[OPTION]... [SEGMENT]...",
        "Check that the archive holds what it claims",
-       "Reads the archive and says whether it holds what it claims. Never writes, never repairs, takes no lock. "
-       "Without "
-       "SEGMENT (a number): every segment, and the journal up to its last whole record.",
-       {{"data", 0, "", "decompress everything and compare each SHA-256 (default: checksums and structure)"},
+       "Reads the archive and says whether it holds what it claims: every block, every part and every message is "
+       "read and "
+       "compared with its SHA-256. Never writes to journal or segments, never repairs, takes no lock: it may run "
+       "beside "
+       "archd. Without SEGMENT (a number): every segment, and the journal up to its last whole record. When each "
+       "segment "
+       "was read last stands in state/verified; archctl status shows the oldest.\n\n"
+       "One line for each fault: FILE OFFSET DIGEST WHAT. A note is a left-over that harms nothing.",
+       {{"quick", 0, "", "structure and checksums only: nothing is decompressed"},
+        {"since", 0, "DATE", "only segments born on or after DATE (YYYY-MM-DD, UTC)"},
+        {"resume", 0, "", "go on where a whole verification was stopped"},
+        {"limit-mbps", 0, "N", "read at most N megabytes a second"},
         {"json", 0, "", "one JSON object per fault and one at the end; progress stays on stderr"},
         kQuiet},
-       {{0, "everything asked for was read, no fault"},
-        kUsage,
-        {65, "faults, one line each: FILE OFFSET DIGEST WHAT"},
-        kNoArchive,
-        {74, "stopped by a read error, the message says where"}},
-       {{"archctl verify --data", ""}, {"archctl verify --data 12 13", "two segments"}},
+       {{0, "sound: everything asked for was read, no fault"},
+        {1, "damage"},
+        {2, "could not check: no archive there, stopped, or the device did not give a file; the message says which"},
+        kUsage},
+       {{"archctl verify", ""},
+        {"archctl verify --quick --since=2026-01-01", ""},
+        {"archctl verify --limit-mbps=50 --resume", "beside the daemon, over several nights"}},
        0,
        SIZE_MAX,
        run_verify},
+
+      {"salvage",
+       "Look after",
+       "[OPTION]... NEW",
+       "Copy everything that is whole to a new archive",
+       "Reads every segment and journal file of the archive and stores each delivery whose message is whole in NEW, "
+       "a "
+       "directory that does not exist yet. What is not whole is listed: one line a message with its digest, what is "
+       "wrong "
+       "and, as far as anything still tells, the envelopes it came with. The old archive is only read. Times of "
+       "capture, "
+       "envelopes and bytes are the same in NEW; its id is another.",
+       {{"json", 0, "", "one JSON object per message that is not whole and one at the end"}, kQuiet},
+       {{0, "everything was whole and is in NEW"},
+        {1, "something was not whole, and is listed; the rest is in NEW"},
+        kUsage,
+        kNoArchive,
+        {73, "NEW cannot be made"},
+        {74, "read or write error; what is in NEW so far is good"}},
+       {{"archctl --archive=/srv/mail salvage /srv/mail-new", ""}},
+       1,
+       1,
+       run_salvage},
 
       {"rebuild",
        "Look after",

@@ -7,6 +7,7 @@
 #include "tools/arch-capture/notify.h"
 #include "tools/archd/daemon.h"
 #include "tools/archd/log.h"
+#include "tools/archd/scrub.h"
 #include "tools/common/stop.h"
 
 namespace arch::daemon {
@@ -36,6 +37,7 @@ int run_engine(const Flags& flags) {
   std::printf("ready engine\n");
   std::fflush(stdout);
   manager.say("READY=1\nSTATUS=engine on " + flags.archive);
+  Scrubber scrubber(flags.archive);
   auto result = api::run_engine(
       **archive, options,
       [&manager] {
