@@ -202,7 +202,7 @@ class Archive {
   Result<ApplyStats> apply(const std::function<bool()>& stop = {},
                            const std::function<void(const ApplyStats&)>& progress = {});
   /// Packs closed and applied journal files once there are `at_least_bytes` of them or the oldest is `max_age` old.
-  /// at_least_bytes 0: everything closed. Removes journal files only as promise 3 of the write order says.
+  /// at_least_bytes 0: everything closed. Several files whose writers died are packed at once: they hold reserved room. Removes journal files only as promise 3 of the write order says.
   Result<PackStats> pack(uint64_t at_least_bytes, UnixNs max_age, const std::function<bool()>& stop = {});
   /// The catalog in as few bytes as it can be: after an import or a rebuild. apply() and readers go on beside it.
   Result<void> compact();

@@ -15,6 +15,8 @@ namespace arch {
 namespace {
 
 constexpr uint64_t kSegmentRawBytes = 256ull << 20;  // about, of one segment
+// A file whose writer died keeps the room it had reserved: a capture that is killed again and again would fill the disk.
+constexpr size_t kAbandonedFiles = 8;
 
 struct ItemPlace {
   RecordRef record;
@@ -31,6 +33,7 @@ Result<PackStats> Archive::pack(uint64_t at_least_bytes, UnixNs max_age, const s
   std::vector<JournalFileInfo> ready, finished;
   uint64_t ready_bytes = 0;
   bool old_enough = false;
+  size_t abandoned = 0;
   for (JournalFileInfo& info : files) {
     if (info.state == JournalState::kOpen) continue;
     auto reader = JournalReader::open(state.fs, info.path);
@@ -58,6 +61,7 @@ Result<PackStats> Archive::pack(uint64_t at_least_bytes, UnixNs max_age, const s
     }
     ready_bytes += mark.offset;
     if (state.clock.now() - (*reader)->header().created >= max_age) old_enough = true;
+    if (info.state == JournalState::kAbandoned && ++abandoned >= kAbandonedFiles) old_enough = true;
     ready.push_back(std::move(info));
   }
   ARCH_TRY(total.journal_files_released, state.release(finished));
