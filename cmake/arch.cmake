@@ -17,8 +17,9 @@ function(arch_target_options target)
                          $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
                          # g++ 12 sees overlaps in std::string's operator+ that are not there (GCC bug 105651)
                          $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
-  if(ARCH_FAULT_POINTS)
-    target_compile_definitions(${target} PRIVATE ARCH_FAULT_POINTS)
+  # Only where engine/base/mutant.h is used: everything else compiles as it does without.
+  if(ARCH_MUTANTS AND target MATCHES "^arch_(journal|format|segment|pack|archive|verify|index)$")
+    target_compile_definitions(${target} PRIVATE ARCH_MUTANTS)
   endif()
 endfunction()
 

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "engine/archive_state.h"
+#include "engine/base/mutant.h"
 #include "engine/journal/journal_reader.h"
 #include "engine/mime/trace.h"
 
@@ -306,7 +307,7 @@ class Archive::State::Adoption {
       // Another delivery under this number: numbers were given anew while this segment was away.
       ARCH_TRY(DeliveryInfo there, rows::decode_delivery_row(*row, sequence));
       ARCH_TRY(auto known, state_.find(delivery.digest));
-      if (known && *known == there.message) return {};
+      if (ARCH_WRONG("a sequence number is given once", known && *known == there.message)) return {};
       if (known) {
         ARCH_TRY(bool again, state_.knows_delivery(*known, delivery));
         if (again) return {};
@@ -592,7 +593,7 @@ Result<bool> Archive::State::apply_file(const JournalFileInfo& info, const std::
 
   // No derived store is ever ahead of the durable journal.
   if (!records.empty()) {
-    auto durable = reader->make_durable();
+    auto durable = ARCH_STEP("journal sync before it is applied", reader->make_durable());
     if (!durable) {  // the reader is kept, and with it that its sync failed: it is not tried again
       alarm(describe(durable.error()));
       *unreadable = durable.error();
@@ -602,7 +603,7 @@ Result<bool> Archive::State::apply_file(const JournalFileInfo& info, const std::
   Step step(*this);
   for (Read& read : records) {
     mark.offset = read.record.ref.offset + read.record.ref.length;
-    if (packed || mark.packed) {
+    if (ARCH_WRONG("packed deliveries are passed over", packed || mark.packed)) {
       mark.packed = true;
       ARCH_TRY(auto known, step.find(read.record.delivery.digest));
       ARCH_TRY(bool again, known ? knows_delivery(*known, read.record.delivery) : Result<bool>(false));
@@ -626,7 +627,7 @@ Result<bool> Archive::State::apply_file(const JournalFileInfo& info, const std::
                    rows::encode_unpacked(unpacked));
   }
   mark.complete = complete;
-  step.batch.put(Column::kMeta, meta_mark_key(info.number), rows::encode_mark(mark));
+  ARCH_MARK("journal mark", step.batch.put(Column::kMeta, meta_mark_key(info.number), rows::encode_mark(mark)));
   ARCH_TRY_VOID(step.write());
   marks[info.number] = mark;
   if (complete) applying.erase(info.number);

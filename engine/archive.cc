@@ -11,6 +11,7 @@
 
 #include "engine/archive_state.h"
 #include "engine/base/limits.h"
+#include "engine/base/mutant.h"
 
 namespace arch {
 
@@ -214,7 +215,9 @@ Result<bool> Archive::State::catalog_fits(const Catalog& found) const {
       failure = tl::unexpected<Error>(size.error());
       return false;
     }
-    if (mark->offset > *size || (*reader)->header().marker != mark->file.marker) fits = false;
+    if (ARCH_WRONG("the journal the catalog knows",
+                   mark->offset > *size || (*reader)->header().marker != mark->file.marker))
+      fits = false;
     auto reached = fits ? holds_last_record(found, **reader) : Result<bool>(false);
     if (!reached) failure = tl::unexpected<Error>(reached.error());
     fits = reached && *reached;
@@ -234,7 +237,8 @@ Result<bool> Archive::State::catalog_fits(const Catalog& found) const {
       fits = false;
     } else if (!there) {
       alarm(describe(there.error()) + "; the mail in it cannot be read");
-    } else if (there->archive != file.id || there->footer_digest != wanted->footer_digest) {
+    } else if (ARCH_WRONG("the segment the catalog knows",
+                          there->archive != file.id || there->footer_digest != wanted->footer_digest)) {
       alarm(segment_path +
             " is not the segment that was stored there: an older or foreign copy was put back; mail may be "
             "missing — run: archctl verify");
@@ -401,7 +405,8 @@ Result<std::string> Archive::State::message_at(const rows::Place& place, const D
   };
   if (place.in_segment) {
     ARCH_TRY(auto reader, segment(place.segment));
-    if (place.index >= reader->message_count() || reader->message_digest(place.index) != digest)
+    if (ARCH_WRONG("the message asked for",
+                   place.index >= reader->message_count() || reader->message_digest(place.index) != digest))
       return other(reader->path());
     return reader->read_message(place.index, foreign(blocks), blocks);
   }

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "engine/archive_state.h"
+#include "engine/base/mutant.h"
 #include "engine/pack/packer.h"
 
 namespace arch {
@@ -231,7 +232,7 @@ Result<PackStats> Archive::State::pack_files(const std::vector<JournalFileInfo>&
         place.index = i;
         batch.put(Column::kPlace, be64(*number), rows::encode_place(place));
       }
-      ARCH_TRY_VOID(learn_segment(&batch, last + 1, *packed.segment));
+      ARCH_TRY_VOID(ARCH_STEP("segment and packed marks", learn_segment(&batch, last + 1, *packed.segment)));
     } else {
       for (const JournalFileId& id : ids) batch.put(Column::kMeta, meta_packed_key(id), {});
     }
@@ -284,7 +285,7 @@ Result<uint64_t> Archive::State::release(const std::vector<JournalFileInfo>& fil
     {
       std::lock_guard lock(write_mutex);
       auto mark = marks.find(info.number);
-      if (mark != marks.end() && mark->second.damaged) {
+      if (ARCH_WRONG("a damaged journal file is kept", mark != marks.end() && mark->second.damaged)) {
         alarm(info.path + " holds a damaged range: it is packed as far as it is intact, and the file is kept");
         continue;
       }

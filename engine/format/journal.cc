@@ -1,6 +1,7 @@
 #include "engine/format/journal.h"
 
 #include "engine/base/bytes.h"
+#include "engine/base/mutant.h"
 
 namespace arch {
 
@@ -59,7 +60,7 @@ Result<FileHeader> decode_file_header(std::string_view bytes) {
   header.number = in.u64();
   std::string_view marker = in.raw(16);
   header.created = static_cast<int64_t>(in.u64());
-  if (in.u64() != checksum64(as_bytes(bytes.substr(0, kHeaderSize - 8))))
+  if (ARCH_WRONG("journal header checksum", in.u64() != checksum64(as_bytes(bytes.substr(0, kHeaderSize - 8)))))
     return fail(Code::kCorrupt, "the header of the journal file does not match its checksum");
   if (version != kVersion || flags != 0)
     return fail(
@@ -93,7 +94,9 @@ std::optional<RecordHeader> decode_record_header(const std::array<uint8_t, 16>& 
   header.durable_end = in.u64();
   header.ordinal = in.u64();
   header.digest = in.digest();
-  if (in.u64() != checksum64(as_bytes(bytes.substr(0, kRecordHeaderSize - 8)))) return std::nullopt;
+  if (ARCH_WRONG("journal record header checksum",
+                 in.u64() != checksum64(as_bytes(bytes.substr(0, kRecordHeaderSize - 8)))))
+    return std::nullopt;
   if (kind != static_cast<uint32_t>(Kind::kDelivery) && kind != static_cast<uint32_t>(Kind::kEnd))
     return std::nullopt;
   header.kind = static_cast<Kind>(kind);

@@ -6,6 +6,7 @@
 
 #include "engine/base/bytes.h"
 #include "engine/base/limits.h"
+#include "engine/base/mutant.h"
 
 namespace arch::segment_format {
 
@@ -88,7 +89,8 @@ std::string encode_header(const Header& header) {
 Result<Header> decode_header(std::string_view bytes) {
   if (bytes.size() != kHeaderSize || bytes.substr(0, kMagic.size()) != kMagic)
     return fail(Code::kInvalid, "not a segment");
-  if (!checksum_holds(bytes)) return fail(Code::kCorrupt, "the header does not match its checksum");
+  if (ARCH_WRONG("segment header checksum", !checksum_holds(bytes)))
+    return fail(Code::kCorrupt, "the header does not match its checksum");
   ByteReader in(bytes.substr(kMagic.size()));
   const uint32_t version = in.u32();
   const uint32_t flags = in.u32();
@@ -119,7 +121,8 @@ std::string encode_trailer(const Trailer& trailer) {
 Result<Trailer> decode_trailer(std::string_view bytes) {
   if (bytes.size() != kTrailerSize || bytes.substr(0, kTrailerMagic.size()) != kTrailerMagic)
     return fail(Code::kCorrupt, "there is no trailer at the end");
-  if (!checksum_holds(bytes)) return fail(Code::kCorrupt, "the trailer does not match its checksum");
+  if (ARCH_WRONG("segment trailer checksum", !checksum_holds(bytes)))
+    return fail(Code::kCorrupt, "the trailer does not match its checksum");
   ByteReader in(bytes.substr(kTrailerMagic.size()));
   const uint32_t version = in.u32();
   const uint32_t flags = in.u32();

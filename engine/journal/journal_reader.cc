@@ -5,6 +5,7 @@
 
 #include "engine/base/bytes.h"
 #include "engine/base/limits.h"
+#include "engine/base/mutant.h"
 
 namespace arch {
 
@@ -70,7 +71,7 @@ Result<JournalReader::Found> JournalReader::parse(uint64_t offset, Record* recor
   if (!header || !plausible(*header, offset)) return Found::kNothing;
   // Ordinals rise within a file. A copy of this very file inside a message (somebody mailed it) thus never passes for
   // the record that follows when the search goes through a damaged record that holds it.
-  if (offset >= passed_to_ && header->ordinal < passed_ordinals_) return Found::kNothing;
+  if (ARCH_WRONG("ordinals rise", offset >= passed_to_ && header->ordinal < passed_ordinals_)) return Found::kNothing;
   const uint64_t size = header->record_size();
 
   std::string fields;
@@ -78,7 +79,9 @@ Result<JournalReader::Found> JournalReader::parse(uint64_t offset, Record* recor
   if (size <= kChunk) {
     ARCH_TRY(std::string_view whole, view(offset, size));
     if (whole.size() < size) return Found::kNothing;
-    if (checksum64(as_bytes(whole.substr(0, size - kRecordTrailerSize))) != trailer_of(whole)) return Found::kNothing;
+    if (ARCH_WRONG("journal record checksum",
+                   checksum64(as_bytes(whole.substr(0, size - kRecordTrailerSize))) != trailer_of(whole)))
+      return Found::kNothing;
     fields_view = whole.substr(kRecordHeaderSize, header->fields_size);
     message_view = whole.substr(kRecordHeaderSize + header->fields_size, header->message_size);
     if (message != nullptr) message->assign(message_view);
@@ -113,7 +116,7 @@ Result<JournalReader::Found> JournalReader::parse(uint64_t offset, Record* recor
     if (trailer.size() < kRecordTrailerSize || checksum.value() != trailer_of(trailer)) return Found::kNothing;
   }
 
-  stated_ = std::max(stated_, header->durable_end);
+  ARCH_MARK("a record states the durable end", stated_ = std::max(stated_, header->durable_end));
   if (header->kind == Kind::kEnd) return Found::kEnd;
   // Whole by its checksum, yet not a delivery: no writer of ours makes that. Reported like any other bad range.
   ARCH_TRY(auto delivery, [&]() -> Result<std::optional<Delivery>> {
@@ -336,7 +339,8 @@ Result<JournalReader::Record> JournalReader::read_record(const RecordRef& ref, s
   ARCH_TRY(RecordHeader header, read_header(ref));
   ARCH_TRY(std::string bytes, read_exact(*file_, ref.offset, ref.length));
   const std::string_view whole = bytes;
-  if (checksum64(as_bytes(whole.substr(0, whole.size() - kRecordTrailerSize))) != trailer_of(whole))
+  if (ARCH_WRONG("journal record checksum when packed",
+                 checksum64(as_bytes(whole.substr(0, whole.size() - kRecordTrailerSize))) != trailer_of(whole)))
     return damaged(ref, "the record does not match its checksum");
   auto delivery = decode_delivery(whole.substr(kRecordHeaderSize, header.fields_size), header.digest);
   if (!delivery) return damaged(ref, delivery.error().what);
@@ -353,7 +357,7 @@ Result<std::string> JournalReader::read_message(const RecordRef& ref) const {
   ARCH_TRY(RecordHeader header, read_header(ref));
   ARCH_TRY(std::string message,
            read_exact(*file_, ref.offset + kRecordHeaderSize + header.fields_size, header.message_size));
-  if (Sha256::of(as_bytes(message)) != header.digest)
+  if (ARCH_WRONG("journal message digest", Sha256::of(as_bytes(message)) != header.digest))
     return damaged(ref, "the message does not match its digest " + header.digest.hex());
   return message;
 }

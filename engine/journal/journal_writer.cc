@@ -7,6 +7,7 @@
 
 #include "engine/base/bytes.h"
 #include "engine/base/limits.h"
+#include "engine/base/mutant.h"
 
 namespace arch {
 
@@ -153,7 +154,7 @@ Result<void> JournalWriter::be_born(const ArchiveId& archive, const Options& opt
         header_.number = number_;
         std::string header = journal_format::encode_file_header(header_);
         ARCH_TRY_VOID(file->pwritev(0, {{header.data(), header.size()}}));
-        ARCH_TRY_VOID(file->fdatasync());
+        ARCH_TRY_VOID(ARCH_STEP("journal header sync", file->fdatasync()));
         path_ = directory_ + "/" + journal_file_name(number_);
         auto renamed = fs_->rename_new(new_path, path_);
         if (renamed) break;
@@ -164,7 +165,7 @@ Result<void> JournalWriter::be_born(const ArchiveId& archive, const Options& opt
       lies_at = path_;
       auto last = fs_->create(directory_ + "/" + last_name(number_));
       if (!last && last.error().code != Code::kExists) return tl::unexpected<Error>(last.error());
-      ARCH_TRY_VOID(fs_->sync_directory(directory_));
+      ARCH_TRY_VOID(ARCH_STEP("journal directory sync at birth", fs_->sync_directory(directory_)));
       for (const std::string& name : names) {
         if (last_number(name) == 0 || last_number(name) >= number_) continue;
         auto removed = fs_->remove(directory_ + "/" + name);
@@ -231,10 +232,10 @@ Result<uint64_t> JournalWriter::sync() {
   }
   auto written = file_->pwritev(durable_end(), std::move(parts));
   staged_.clear();
-  if (written) written = file_->fdatasync();
+  if (written) written = ARCH_STEP("journal record sync", file_->fdatasync());
   if (!written) {
-    dead_ = written.error();
-    return tl::unexpected<Error>(*dead_);
+    ARCH_MARK("a failed journal is dead", dead_ = written.error());
+    return tl::unexpected<Error>(written.error());
   }
   durable_end_.store(staged_end_, std::memory_order_release);
   return staged_end_;

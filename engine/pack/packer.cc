@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "engine/base/bytes.h"
+#include "engine/base/mutant.h"
 #include "engine/format/segment.h"
 #include "engine/mime/message.h"
 #include "engine/pack/cut.h"
@@ -190,7 +191,8 @@ Result<Plan> make_plan(const std::vector<PackItem>& items, PackSource& source, c
         return std::string();
       }
       ARCH_TRY(std::string bytes, read_message(source, items[i], i));
-      if (Sha256::of(as_bytes(bytes)) != items[i].digest) return changed(items[i]);
+      if (ARCH_WRONG("message digest before packing", Sha256::of(as_bytes(bytes)) != items[i].digest))
+        return changed(items[i]);
       return bytes;
     }();
     if (!readable) {
@@ -392,8 +394,8 @@ Result<PackResult> pack_segment(Fs& fs, const ArchiveId& archive, uint32_t numbe
     trailer.footer_digest = Sha256::of(as_bytes(bytes));
     bytes += segment_format::encode_trailer(trailer);
     ARCH_TRY_VOID(file->pwritev(trailer.footer_offset, {{bytes.data(), bytes.size()}}));
-    ARCH_TRY_VOID(file->set_mode(0444));
-    ARCH_TRY_VOID(file->fdatasync());
+    ARCH_TRY_VOID(ARCH_STEP("segment read-only", file->set_mode(0444)));
+    ARCH_TRY_VOID(ARCH_STEP("segment sync", file->fdatasync()));
 
     // Read back through the reader that will serve it: what does not come back byte for byte is not published.
     ARCH_TRY(auto reader, SegmentReader::open(fs, tmp_path));
@@ -402,7 +404,7 @@ Result<PackResult> pack_segment(Fs& fs, const ArchiveId& archive, uint32_t numbe
     if (reader->message_count() != footer.messages.size()) return fail(Code::kCorrupt, tmp_path + " lost messages");
     for (uint32_t i = 0; i < reader->message_count(); ++i) {
       auto message = reader->read_message(i, foreign, &cache);
-      if (!message) return tl::unexpected<Error>(message.error());
+      if (ARCH_WRONG("messages read back before publishing", !message)) return tl::unexpected<Error>(message.error());
     }
     uint64_t deliveries = 0;
     size_t item = 0;
@@ -413,10 +415,11 @@ Result<PackResult> pack_segment(Fs& fs, const ArchiveId& archive, uint32_t numbe
       if (same) ++deliveries, ++item;
       return same;
     }));
-    if (deliveries != packed_items) return fail(Code::kCorrupt, tmp_path + " lost deliveries");
+    if (ARCH_WRONG("deliveries read back before publishing", deliveries != packed_items))
+      return fail(Code::kCorrupt, tmp_path + " lost deliveries");
 
     ARCH_TRY_VOID(fs.rename_new(tmp_path, path));
-    ARCH_TRY_VOID(fs.sync_directory(segments_directory));
+    ARCH_TRY_VOID(ARCH_STEP("segments directory sync", fs.sync_directory(segments_directory)));
     return fs.sync_directory(tmp_directory);
   }();
   if (!born) {

@@ -11,6 +11,7 @@
 
 #include "engine/base/bytes.h"
 #include "engine/base/limits.h"
+#include "engine/base/mutant.h"
 #include "engine/format/segment.h"
 
 namespace arch {
@@ -167,7 +168,7 @@ Result<std::shared_ptr<SegmentReader>> SegmentReader::open(Fs& fs, const std::st
       t.meta_raw > segment_format::kMaxFooterRaw)
     return state.corrupt("the trailer's sizes do not fit the file");
   ARCH_TRY(std::string footer_bytes, read_exact(*state.file, t.footer_offset, trailer_offset - t.footer_offset));
-  if (Sha256::of(as_bytes(footer_bytes)) != t.footer_digest)
+  if (ARCH_WRONG("segment footer digest", Sha256::of(as_bytes(footer_bytes)) != t.footer_digest))
     return state.corrupt("the footer does not match its digest");
   auto meta = decompress(std::string_view(footer_bytes).substr(t.digests_size), t.meta_raw);
   if (!meta) return in_context(meta.error());
@@ -212,7 +213,7 @@ Result<std::shared_ptr<const std::string>> SegmentReader::State::block(uint32_t 
     if (auto cached = cache->get(info.number, index)) return cached;
   const Block& entry = footer.blocks[index];
   ARCH_TRY(std::string stored, read_exact(*file, entry.offset, entry.stored_size));
-  if (checksum64(as_bytes(stored)) != entry.checksum)
+  if (ARCH_WRONG("block checksum when read", checksum64(as_bytes(stored)) != entry.checksum))
     return corrupt("block " + std::to_string(index) + " at " + std::to_string(entry.offset) +
                    " does not match its checksum");
   if (entry.codec == Codec::kZstd) {
@@ -367,7 +368,8 @@ Result<std::string> SegmentReader::read_message(uint32_t index, const ForeignBlo
     }
     if (message.size() > entry.size) return damaged("its recipe grows past its size");
   }
-  if (message.size() != entry.size || Sha256::of(as_bytes(message)) != entry.digest)
+  if (ARCH_WRONG("message digest when read",
+                 message.size() != entry.size || Sha256::of(as_bytes(message)) != entry.digest))
     return damaged("the rebuilt bytes do not have its digest");
   return message;
 }
@@ -384,7 +386,7 @@ Result<std::string> SegmentReader::read_blob(uint32_t index, BlockCache* cache) 
     error.what += " (part " + blob.digest.hex() + ")";
     return tl::unexpected<Error>(std::move(error));
   }
-  if (Sha256::of(as_bytes(bytes)) != blob.digest)
+  if (ARCH_WRONG("part digest when read", Sha256::of(as_bytes(bytes)) != blob.digest))
     return state_->corrupt("part " + blob.digest.hex() + " does not have its digest");
   return bytes;
 }
@@ -468,14 +470,14 @@ Result<std::vector<SegmentReader::Fault>> SegmentReader::verify(bool data, const
     ARCH_TRY(std::string stored, read_exact(*state.file, block.offset, block.stored_size));
     content.update(as_bytes(stored));
     done += stored.size();
-    if (checksum64(as_bytes(stored)) != block.checksum) {
+    if (ARCH_WRONG("block checksum in verify", checksum64(as_bytes(stored)) != block.checksum)) {
       bad[i] = true;
       faults.push_back({block.offset, Digest{}, "block " + std::to_string(i) + " does not match its checksum"});
     }
     if (progress && !progress(done)) return fail(Code::kTryAgain, "verification was stopped");
   }
   const bool blocks_good = faults.empty();
-  if (blocks_good && content.finish() != state.trailer.content_digest)
+  if (ARCH_WRONG("digest of the whole in verify", blocks_good && content.finish() != state.trailer.content_digest))
     faults.push_back({0, Digest{}, "the content does not have the digest that the trailer states"});
 
   auto delivered = for_each_delivery([](const DeliveryEntry&) { return true; });

@@ -6,6 +6,7 @@
 #include <memory>
 #include <thread>
 
+#include "engine/base/mutant.h"
 #include "engine/journal/archive_file.h"
 #include "engine/journal/journal_reader.h"
 #include "engine/segment/segment_reader.h"
@@ -200,7 +201,8 @@ class Verifier {
     }
     auto reader = std::move(*opened);
     const SegmentReader::Info& info = reader->info();
-    if (info.archive != archive_.id) fault(path, 0, {}, "it belongs to another archive, " + info.archive.hex());
+    if (ARCH_WRONG("the archive of a segment", info.archive != archive_.id))
+      fault(path, 0, {}, "it belongs to another archive, " + info.archive.hex());
     if (info.number != number)
       fault(path, 0, {}, "it is segment " + std::to_string(info.number) + " under another name");
     last_ = reader;
@@ -251,7 +253,7 @@ class Verifier {
           fault(segments_directory(directory_) + "/" + segment_file_name(number), 0, {}, reader.error().what);
         continue;
       }
-      if (previous_known && (*reader)->info().previous_footer_digest != previous)
+      if (ARCH_WRONG("chain of segments", previous_known && (*reader)->info().previous_footer_digest != previous))
         fault((*reader)->path(), 0, {},
               "it was made behind another segment than the one before it: one of the two was replaced");
       previous = (*reader)->info().footer_digest;

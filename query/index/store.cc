@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "engine/base/bytes.h"
+#include "engine/base/mutant.h"
 #include "query/index/terms.h"
 #include "query/index/values.h"
 #include "query/index/xapian_errors.h"
@@ -126,7 +127,7 @@ Result<void> IndexStore::State::create_shard(const std::string& name, uint64_t f
     shard->begin_transaction();
     shard->set_metadata(kMetaSchema, be64(kSchema));
     shard->set_metadata(kMetaFirst, be64(first));
-    shard->set_metadata(kMetaMark, be64(mark_value));
+    ARCH_MARK("index mark", shard->set_metadata(kMetaMark, be64(mark_value)));
     shard->set_metadata(kMetaMarkDigest, digest);
     shard->commit_transaction();
     return {};
@@ -284,7 +285,7 @@ Result<void> IndexStore::State::commit_shard(uint64_t mark_value, const Digest& 
     shard->commit_transaction();
     return {};
   }));
-  ARCH_TRY_VOID(sync_directory(path));
+  ARCH_TRY_VOID(ARCH_STEP("index directory sync", sync_directory(path)));
   mark = mark_value;
   return {};
 }
@@ -357,7 +358,7 @@ Result<void> IndexStore::State::seal(uint64_t next_first) {
     source.compact(tmp, static_cast<unsigned>(flags), 0, keep_whole);
     return {};
   }));
-  ARCH_TRY_VOID(sync_file(tmp));
+  ARCH_TRY_VOID(ARCH_STEP("sealed shard sync", sync_file(tmp)));
   sealed.name = sealed_name(sealed.first, sealed.last);
   if (::rename(tmp.c_str(), path_of(sealed.name).c_str()) != 0) return fail_errno(errno, "cannot rename " + tmp);
   ARCH_TRY_VOID(sync_directory(generation.directory));
