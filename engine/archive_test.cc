@@ -334,6 +334,64 @@ TEST_F(ArchiveTest, ASegmentThatIsAwayIsSaidAndItsNumberNotGivenAgain) {
   EXPECT_FALSE(archive->get(Sha256::of(as_bytes(mail(13, 12)))));
 }
 
+// Only what the engine itself could sync is applied: no derived row is ahead of the durable journal.
+TEST_F(ArchiveTest, WhatCannotBeSyncedIsNotApplied) {
+  class Refusing : public Fs {
+   public:
+    class Handle : public File {
+     public:
+      explicit Handle(std::unique_ptr<File> file) : file_(std::move(file)) {}
+      Result<size_t> pread(uint64_t offset, void* buffer, size_t size) const override {
+        return file_->pread(offset, buffer, size);
+      }
+      Result<void> pwritev(uint64_t offset, std::vector<iovec> parts) override {
+        return file_->pwritev(offset, std::move(parts));
+      }
+      Result<void> fdatasync() override { return fail(Code::kIo, "refused", {}, EIO); }
+      Result<void> allocate(uint64_t size) override { return file_->allocate(size); }
+      Result<void> truncate(uint64_t size) override { return file_->truncate(size); }
+      Result<uint64_t> size() const override { return file_->size(); }
+      Result<bool> try_lock(bool shared) override { return file_->try_lock(shared); }
+      Result<void> set_mode(uint32_t mode) override { return file_->set_mode(mode); }
+      const std::string& path() const override { return file_->path(); }
+
+     private:
+      std::unique_ptr<File> file_;
+    };
+    Result<std::unique_ptr<File>> open_read(const std::string& path) override {
+      ARCH_TRY(auto file, Fs::real().open_read(path));
+      return std::unique_ptr<File>(std::make_unique<Handle>(std::move(file)));
+    }
+    Result<std::unique_ptr<File>> open_read_write(const std::string& path) override { return open_read(path); }
+    Result<std::unique_ptr<File>> create(const std::string& path) override { return Fs::real().create(path); }
+    Result<void> sync_directory(const std::string& path) override { return Fs::real().sync_directory(path); }
+    Result<void> rename_new(const std::string& from, const std::string& to) override {
+      return Fs::real().rename_new(from, to);
+    }
+    Result<void> remove(const std::string& path) override { return Fs::real().remove(path); }
+    Result<void> make_directory(const std::string& path) override { return Fs::real().make_directory(path); }
+    Result<std::vector<std::string>> list(const std::string& directory) override {
+      return Fs::real().list(directory);
+    }
+    Result<bool> exists(const std::string& path) override { return Fs::real().exists(path); }
+    Result<uint64_t> free_bytes(const std::string& path) override { return Fs::real().free_bytes(path); }
+  } refusing;
+  auto writer = open(Archive::Mode::kReader);
+  append(*writer, 1, 3);
+  auto engine = Archive::open(refusing, clock_, directory_, Archive::Mode::kEngine);
+  ASSERT_TRUE(engine) << describe(engine.error());
+  for (int attempt = 0; attempt < 2; ++attempt) {  // and the sync is not tried again on what failed once
+    auto applied = (*engine)->apply();
+    ASSERT_FALSE(applied);
+    EXPECT_EQ(applied.error().code, Code::kIo);
+    EXPECT_EQ((*engine)->usage()->deliveries, 0u);
+  }
+  engine->reset();
+  auto sound = open(Archive::Mode::kEngine);
+  apply(*sound);
+  expect_mails(*sound, 3, 3);
+}
+
 TEST_F(ArchiveTest, AReaderFollowsACatalogThatIsMadeAnew) {
   auto engine = open(Archive::Mode::kEngine);
   append(*engine, 1, 10);

@@ -30,6 +30,8 @@ const std::vector<Field>& table() {
       {{"attachment", {"pj"}, "words inside attachments whose text could be read", "attachment:tarif"}, Value::kText},
       {{"filename", {"fichier"}, "words of an attachment's file name", "filename:facture*"}, Value::kText},
       {{"has", {"avec"}, "has:attachment, has:encrypted", "has:attachment"}, Value::kHas},
+      {{"is", {"est"}, "is:partial: mails of which not everything could be read, or is whole any more", "is:partial"},
+       Value::kIs},
       {{"date", {"jour"}, "day, month, quarter, year or range in which the mail was sent", "date:2024-03..2024-05"},
        Value::kDate},
       {{"before", {"avant"}, "sent before the start of that day, month or year", "before:01/04/2024"},
@@ -47,8 +49,8 @@ const std::vector<Field>& table() {
   return fields;
 }
 
-constexpr std::string_view kReserved[] = {"type", "larger", "smaller", "size", "received", "archived", "in",
-                                          "list", "seq",    "tag",     "lang", "is",       "inline"};
+constexpr std::string_view kReserved[] = {"type", "larger", "smaller", "size", "received", "archived",
+                                          "in",   "list",   "seq",     "tag",  "lang",     "inline"};
 
 // What other mail programs call it: advice only.
 struct Elsewhere {

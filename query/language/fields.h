@@ -8,7 +8,7 @@
 
 namespace arch::query::internal {
 
-enum class Value : uint8_t { kText, kPeople, kDate, kBefore, kAfter, kHas, kId };
+enum class Value : uint8_t { kText, kPeople, kDate, kBefore, kAfter, kHas, kIs, kId };
 
 struct Field {
   FieldInfo info;

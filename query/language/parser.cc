@@ -398,6 +398,12 @@ class Parser {
       case Value::kHas:
         ARCH_TRY_VOID(has(begin, &node));
         return Operand(std::move(node));
+      case Value::kIs:
+        if (const std::string folded = text::fold(node.text); folded != "partial" && folded != "partiel")
+          return error(begin, "is: knows no '" + node.text + "'", "write is:partial");
+        node.kind = Node::Kind::kHas;
+        node.text = "partial";
+        return Operand(std::move(node));
       default:
         break;
     }

@@ -26,7 +26,7 @@ struct Node {
     kExact,   ///< =word, ="…": accents count, case does not
     kPrefix,  ///< text without the *
     kDate,    ///< [from_s, to_s)
-    kHas,     ///< text: "attachment", "encrypted"
+    kHas,     ///< text: "attachment", "encrypted"; field is: "partial"
     kId,      ///< text: a Message-ID without <>, a digest prefix, or either (fields id, hash, thread)
   };
   Kind kind = Kind::kAll;

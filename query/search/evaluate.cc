@@ -388,8 +388,9 @@ Result<Set> Evaluation::evaluate(const Node& node, const Numbers* within) {
     }
     case Node::Kind::kHas: {
       if (reader_ == nullptr) break;
-      ARCH_TRY(numbers, reader_->postings(
-                            std::string(node.text == "encrypted" ? index::kIsEncrypted : index::kHasAttachment)));
+      ARCH_TRY(numbers, reader_->postings(std::string(node.text == "encrypted" ? index::kIsEncrypted
+                                                      : node.text == "partial" ? index::kIsPartial
+                                                                               : index::kHasAttachment)));
       break;
     }
     default: {

@@ -110,6 +110,13 @@ class Scratch:
         assert not missing, f"{len(missing)} acknowledged messages are missing, e.g. {sorted(missing)[0]}"
         strange = set(found) - set(allowed)
         assert not strange, f"messages that nobody sent: {sorted(strange)[:3]}"
+        # Whatever the catalog lists can be read, byte for byte: it is not ahead of journal and segments.
+        out = self.join("export")
+        if found:
+            self.ctl("export", "--quiet", "--all", "--output", out)
+            bytes_of = {sha(open(os.path.join(out, name), "rb").read()) for name in os.listdir(out)}
+            assert bytes_of == set(found), f"{len(found)} are listed, {len(bytes_of)} come back"
+            shutil.rmtree(out)
         if exactly_once:
             twice = [digest for digest, count in found.items() if count != 1]
             assert not twice, f"delivered once, recorded otherwise: {twice[:3]} {[found[d] for d in twice[:3]]}"
