@@ -303,7 +303,7 @@ class Archive::State::Adoption {
     const Delivery& delivery = from.entry.delivery;
     uint64_t sequence = from.entry.sequence;
     ARCH_TRY(auto row, state_.catalog->get(Column::kDelivery, be64(sequence)));
-    if (row) {
+    if (ARCH_WRONG("deliveries known by number are passed over", row.has_value())) {
       // Another delivery under this number: numbers were given anew while this segment was away.
       ARCH_TRY(DeliveryInfo there, rows::decode_delivery_row(*row, sequence));
       ARCH_TRY(auto known, state_.find(delivery.digest));

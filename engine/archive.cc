@@ -215,12 +215,11 @@ Result<bool> Archive::State::catalog_fits(const Catalog& found) const {
       failure = tl::unexpected<Error>(size.error());
       return false;
     }
-    if (ARCH_WRONG("the journal the catalog knows",
-                   mark->offset > *size || (*reader)->header().marker != mark->file.marker))
-      fits = false;
-    auto reached = fits ? holds_last_record(found, **reader) : Result<bool>(false);
+    auto reached = holds_last_record(found, **reader);
     if (!reached) failure = tl::unexpected<Error>(reached.error());
-    fits = reached && *reached;
+    fits = reached.has_value() &&
+           !ARCH_WRONG("the journal the catalog knows",
+                       mark->offset > *size || !*reached || (*reader)->header().marker != mark->file.marker);
     return fits;
   }));
   ARCH_TRY_VOID(std::move(failure));

@@ -415,8 +415,7 @@ Result<PackResult> pack_segment(Fs& fs, const ArchiveId& archive, uint32_t numbe
       if (same) ++deliveries, ++item;
       return same;
     }));
-    if (ARCH_WRONG("deliveries read back before publishing", deliveries != packed_items))
-      return fail(Code::kCorrupt, tmp_path + " lost deliveries");
+    if (deliveries != packed_items) return fail(Code::kCorrupt, tmp_path + " lost deliveries");
 
     ARCH_TRY_VOID(fs.rename_new(tmp_path, path));
     ARCH_TRY_VOID(ARCH_STEP("segments directory sync", fs.sync_directory(segments_directory)));

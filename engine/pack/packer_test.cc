@@ -246,7 +246,7 @@ TEST_F(PackerTest, WhatCannotBeReadCostsOnlyItself) {
   auto list = items();
   list[10].digest = list[2].digest;
   const std::vector<std::string> before = source_.mails;
-  source_.mails[2] += "x";  // changed
+  source_.mails[2].back() ^= 1;  // changed
   source_.unreadable = {7};
   auto packed = pack_segment(fs_, kArchive, 1, Digest{}, kNow, "a/tmp", "a/segments", list, {}, source_, {});
   ASSERT_TRUE(packed) << describe(packed.error());

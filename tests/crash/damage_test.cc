@@ -248,6 +248,16 @@ TEST(Damage, AFlippedBitOfASegmentIsFoundAndLocatedAndCostsNoOtherBlock) {
       ASSERT_TRUE(faults);
       ASSERT_FALSE(faults->empty()) << "not found";
       ASSERT_LE(faults->front().offset, at) << "located behind it";
+      if (at >= segment_format::kHeaderSize && at < size - (*reader)->sizes().footer) {
+        ASSERT_GT(faults->front().offset, 0u) << "not located";
+      }
+      // Who sent it to whom is compared too: nothing but the block's checksum guards these.
+      static_cast<void>((*reader)->for_each_delivery([&](const SegmentReader::DeliveryEntry& entry) {
+        Delivery wanted = delivery_of(entry.sequence);
+        wanted.digest = entry.delivery.digest;
+        EXPECT_EQ(entry.delivery, wanted) << "an altered envelope is handed out";
+        return entry.delivery == wanted;
+      }));
       size_t whole = 0;
       for (uint32_t i = 0; i < (*reader)->message_count(); ++i) {
         auto bytes = (*reader)->read_message(i, {}, nullptr);
@@ -381,6 +391,16 @@ TEST_F(Files, WhatIsMissingSwappedOrOldIsNoticedAndNeverSilentlyWrong) {
   }
   EXPECT_GT(noticed_at_open, 0u);
   EXPECT_GT(noticed_by_verify, 0u);
+}
+
+// The only segment there is: no chain tells.
+TEST_F(Files, ASegmentOfAnotherArchiveIsNoticedByItself) {
+  ASSERT_TRUE(Archive::init(Fs::real(), root_ + "/c", 2));
+  put(segment(root_ + "/b", 1), segment(root_ + "/c", 1));
+  auto report = verify_archive(Fs::real(), root_ + "/c", {}, {});
+  ASSERT_TRUE(report);
+  ASSERT_EQ(report->faults.size(), 1u);
+  EXPECT_NE(report->faults[0].what.find("another archive"), std::string::npos);
 }
 
 }  // namespace
