@@ -127,7 +127,7 @@ Result<void> IndexStore::State::create_shard(const std::string& name, uint64_t f
     shard->begin_transaction();
     shard->set_metadata(kMetaSchema, be64(kSchema));
     shard->set_metadata(kMetaFirst, be64(first));
-    ARCH_MARK("index mark", shard->set_metadata(kMetaMark, be64(mark_value)));
+    shard->set_metadata(kMetaMark, be64(mark_value));
     shard->set_metadata(kMetaMarkDigest, digest);
     shard->commit_transaction();
     return {};
@@ -280,7 +280,7 @@ Result<void> IndexStore::State::add_late(const std::vector<Document>& documents)
 Result<void> IndexStore::State::commit_shard(uint64_t mark_value, const Digest& digest) {
   std::string path = path_of(newest().name);
   ARCH_TRY_VOID(guarded(path, [&]() -> Result<void> {
-    shard->set_metadata(kMetaMark, be64(mark_value));
+    ARCH_MARK("index mark", shard->set_metadata(kMetaMark, be64(mark_value)));
     shard->set_metadata(kMetaMarkDigest, std::string(digest.view()));
     shard->commit_transaction();
     return {};

@@ -298,7 +298,17 @@ class Files : public testing::Test {
       ASSERT_TRUE((*archive)->close_journal());
       ASSERT_TRUE((*archive)->apply());
       ASSERT_TRUE((*archive)->pack(0, 0));
+      if (segment == 0) put(root_ + "/a", root_ + "/d");
     }
+    // What the archive would have become, had other mail come after its first segment.
+    stdfs::remove_all(root_ + "/d/catalog");
+    auto branch = Archive::open(Fs::real(), Clock::system(), root_ + "/d", Archive::Mode::kEngine);
+    (*branch)->set_reserve_bytes(0);
+    ASSERT_TRUE((*branch)->apply());
+    ASSERT_TRUE((*branch)->append_staged(delivery_of(99), mail(99)));
+    ASSERT_TRUE((*branch)->close_journal());
+    ASSERT_TRUE((*branch)->apply());
+    ASSERT_TRUE((*branch)->pack(0, 0));
     // Another archive, to take foreign files from.
     ASSERT_TRUE(Archive::init(Fs::real(), root_ + "/b", 1));
     auto other = Archive::open(Fs::real(), Clock::system(), root_ + "/b", Archive::Mode::kEngine);
@@ -391,6 +401,15 @@ TEST_F(Files, WhatIsMissingSwappedOrOldIsNoticedAndNeverSilentlyWrong) {
   }
   EXPECT_GT(noticed_at_open, 0u);
   EXPECT_GT(noticed_by_verify, 0u);
+}
+
+// The right archive, the right number, whole in itself: only the segment behind it knows better.
+TEST_F(Files, ASegmentFromAnotherPastIsNoticed) {
+  put(segment(root_ + "/d", 2), segment(root_ + "/a", 2));
+  auto report = verify_archive(Fs::real(), root_ + "/a", {}, {});
+  ASSERT_TRUE(report);
+  ASSERT_EQ(report->faults.size(), 1u);
+  EXPECT_EQ(report->faults[0].file, segment(root_ + "/a", 3));
 }
 
 // The only segment there is: no chain tells.
