@@ -172,7 +172,8 @@ Result<bool> holds_last_record(const Catalog& found, const JournalReader& reader
     last = from_be64(key.substr(8));
     return true;
   }));
-  return last == 0 || reader.is_written(last);
+  if (last == 0) return true;
+  return reader.is_written(last);
 }
 
 }  // namespace
@@ -416,17 +417,22 @@ Result<std::string> Archive::State::message_at(const rows::Place& place, const D
 }
 
 Result<std::string> Archive::State::message(uint64_t number, const Digest& digest, BlockCache* blocks) const {
-  const auto once = [&]() -> Result<std::string> {
-    ARCH_TRY(auto row, catalog->get(Column::kPlace, be64(number)));
-    if (!row) return fail(Code::kNotFound, "there is no message number " + std::to_string(number));
+  const auto lookup = [&](uint64_t wanted) -> Result<std::string> {
+    ARCH_TRY(auto row, catalog->get(Column::kPlace, be64(wanted)));
+    if (!row) return fail(Code::kNotFound, "there is no message number " + std::to_string(wanted));
     ARCH_TRY(rows::Place place, rows::decode_place(*row));
     return message_at(place, digest, blocks);
   };
-  auto bytes = once();
-  if (bytes || mode == Mode::kEngine || bytes.error().code != Code::kNotFound) return bytes;
-  // The journal file it lay in has been packed since this view was taken.
+  auto bytes = lookup(number);
+  if (bytes || mode == Mode::kEngine ||
+      (bytes.error().code != Code::kNotFound && bytes.error().code != Code::kCorrupt))
+    return bytes;
+  // The journal file it lay in has been packed since this view was taken, or the catalog was made anew and its number is
+  // another one now.
   ARCH_TRY_VOID(refresh());
-  return once();
+  ARCH_TRY(auto now, find(digest));
+  if (!now) return bytes;
+  return lookup(*now);
 }
 
 Result<void> Archive::State::refresh() const {

@@ -334,6 +334,22 @@ TEST_F(ArchiveTest, ASegmentThatIsAwayIsSaidAndItsNumberNotGivenAgain) {
   EXPECT_FALSE(archive->get(Sha256::of(as_bytes(mail(13, 12)))));
 }
 
+// The same file with fewer records in it than were applied: a device that forgot, or an older copy.
+TEST_F(ArchiveTest, ACatalogAheadOfItsJournalIsMadeAnew) {
+  auto archive = open(Archive::Mode::kEngine);
+  append(*archive, 1, 10);
+  stdfs::copy(directory_ + "/journal", root_ + "/journal-of-before");
+  append(*archive, 11, 20);
+  apply(*archive);
+  archive.reset();
+  stdfs::remove_all(directory_ + "/journal");
+  stdfs::copy(root_ + "/journal-of-before", directory_ + "/journal");
+  archive = open(Archive::Mode::kEngine);
+  EXPECT_TRUE(archive->rebuilding());
+  apply(*archive);
+  expect_mails(*archive, 10, 10);
+}
+
 // Only what the engine itself could sync is applied: no derived row is ahead of the durable journal.
 TEST_F(ArchiveTest, WhatCannotBeSyncedIsNotApplied) {
   class Refusing : public Fs {

@@ -158,8 +158,8 @@ class Pair {
     auto bytes = (choice % 3 == 0 ? other() : *engine_).get(Sha256::of(as_bytes(mail(number))));
     if (bytes)
       RC_ASSERT(*bytes == mail(number));
-    else
-      RC_ASSERT(bytes.error().code == Code::kNotFound);
+    else if (bytes.error().code != Code::kNotFound)
+      RC_FAIL(describe(bytes.error()));
   }
   void check_counts(const Archive& archive) {
     auto usage = archive.usage();
