@@ -29,7 +29,16 @@ const std::vector<Field>& table() {
       {{"body", {"corps"}, "words of the text, quoted lines included", "body:\"bon de commande\""}, Value::kText},
       {{"attachment", {"pj"}, "words inside attachments whose text could be read", "attachment:tarif"}, Value::kText},
       {{"filename", {"fichier"}, "words of an attachment's file name", "filename:facture*"}, Value::kText},
-      {{"has", {"avec"}, "has:attachment, has:encrypted", "has:attachment"}, Value::kHas},
+      {{"type",
+        {"format"},
+        "kind of an attachment: pdf, image, office, archive, calendar, an ending such as csv, or a media type",
+        "type:pdf"},
+       Value::kType},
+      {{"has",
+        {"avec"},
+        "has:attachment, has:encrypted; has:pdf, has:image, has:office, has:archive, has:calendar as type:",
+        "has:attachment"},
+       Value::kHas},
       {{"is", {"est"}, "is:partial: mails of which not everything could be read, or is whole any more", "is:partial"},
        Value::kIs},
       {{"date", {"jour"}, "day, month, quarter, year or range in which the mail was sent", "date:2024-03..2024-05"},
@@ -38,6 +47,19 @@ const std::vector<Field>& table() {
        Value::kBefore},
       {{"after", {"apres", "depuis"}, "sent from the start of that day, month or year on", "after:2024-03-15"},
        Value::kAfter},
+      {{"received",
+        {"recu"},
+        "the same by the topmost Received field; by the time of capture when there is none",
+        "received:2024-03-15"},
+       Value::kDate},
+      {{"archived", {"archive"}, "the same by the time at which the archive captured it", "archived:hier"},
+       Value::kDate},
+      {{"larger", {"plusgrand"}, "at least so many bytes; K, M, G or Ko, Mo, Go", "larger:1M"}, Value::kLarger},
+      {{"smaller", {"pluspetit"}, "fewer bytes than that", "smaller:500K"}, Value::kSmaller},
+      {{"size", {"taille"}, "a range of sizes, both ends included", "size:1M..5M"}, Value::kSize},
+      {{"in", {"dans", "sens"}, "incoming, outgoing, internal (by our own domains), or bounce", "in:outgoing"},
+       Value::kIn},
+      {{"seq", {"numero"}, "numbers of deliveries, in the order of arrival", "seq:1000..1099"}, Value::kNumber},
       {{"id", {"msgid"}, "Message-ID, with or without <>", "id:4711@mail.example"}, Value::kId},
       {{"hash", {"empreinte"}, "first 8 or more digits of the message's SHA-256", "hash:3f2a9c0d"}, Value::kId},
       {{"thread",
@@ -49,8 +71,7 @@ const std::vector<Field>& table() {
   return fields;
 }
 
-constexpr std::string_view kReserved[] = {"type", "larger", "smaller", "size", "received", "archived",
-                                          "in",   "list",   "seq",     "tag",  "lang",     "inline"};
+constexpr std::string_view kReserved[] = {"list", "tag", "lang", "inline"};
 
 // What other mail programs call it: advice only.
 struct Elsewhere {
@@ -121,8 +142,7 @@ std::string_view nearest_field(std::string_view folded) {
 HasValue find_has(std::string_view folded, std::string_view* canonical) {
   constexpr std::string_view kAttachment[] = {"attachment", "attachments", "pj", "piece-jointe", "pieces-jointes"};
   constexpr std::string_view kEncrypted[] = {"encrypted", "chiffre"};
-  constexpr std::string_view kLater[] = {"inline",    "pdf",  "image", "office", "archive", "calendar",
-                                         "signature", "link", "bcc",   "ocr",    "error",   "variant"};
+  constexpr std::string_view kLater[] = {"inline", "signature", "link", "bcc", "ocr", "error", "variant"};
   auto in = [&](const auto& list) { return std::find(std::begin(list), std::end(list), folded) != std::end(list); };
   if (in(kAttachment)) {
     *canonical = "attachment";
@@ -132,7 +152,54 @@ HasValue find_has(std::string_view folded, std::string_view* canonical) {
     *canonical = "encrypted";
     return HasValue::kKnown;
   }
+  for (std::string_view group : kTypeGroups) {
+    if (folded != group && !(group == "calendar" && folded == "calendrier")) continue;
+    *canonical = group;
+    return HasValue::kKnown;
+  }
   return in(kLater) ? HasValue::kReserved : HasValue::kUnknown;
+}
+
+std::optional<uint64_t> parse_size(std::string_view folded) {
+  constexpr uint64_t kMost = 1ull << 60;
+  uint64_t whole = 0;
+  size_t at = 0;
+  auto digit = [&] { return at < folded.size() && folded[at] >= '0' && folded[at] <= '9'; };
+  if (!digit()) return std::nullopt;
+  for (; digit(); ++at) {
+    whole = whole * 10 + static_cast<uint64_t>(folded[at] - '0');
+    if (whole > kMost) return std::nullopt;
+  }
+  uint64_t thousandths = 0;
+  const bool fraction = at < folded.size() && (folded[at] == '.' || folded[at] == ',');
+  if (fraction) {
+    ++at;
+    if (!digit()) return std::nullopt;
+    for (uint64_t unit = 100; digit(); ++at, unit /= 10)
+      thousandths += unit * static_cast<uint64_t>(folded[at] - '0');  // further digits count nothing
+  }
+  unsigned shift = 0;
+  if (at < folded.size()) {
+    const size_t unit = std::string_view("kmg").find(folded[at]);
+    if (unit != std::string_view::npos) {
+      shift = 10 * static_cast<unsigned>(unit + 1);
+      ++at;
+    }
+  }
+  if (at < folded.size() && (folded[at] == 'o' || folded[at] == 'b')) ++at;
+  if (at != folded.size() || (fraction && shift == 0) || whole > kMost >> shift) return std::nullopt;
+  return (whole << shift) + (thousandths << shift) / 1000;
+}
+
+std::string_view find_direction(std::string_view folded) {
+  constexpr std::pair<std::string_view, std::string_view> kNames[] = {
+      {"incoming", "incoming"}, {"entrant", "incoming"},  {"inbound", "incoming"},  {"outgoing", "outgoing"},
+      {"sortant", "outgoing"},  {"outbound", "outgoing"}, {"internal", "internal"}, {"interne", "internal"},
+      {"bounce", "bounce"},     {"retour", "bounce"},
+  };
+  for (const auto& [name, english] : kNames)
+    if (name == folded) return english;
+  return {};
 }
 
 }  // namespace internal

@@ -31,6 +31,29 @@ Query good(std::string_view text, const std::string& timezone = "UTC") {
   return query ? *query : Query();
 }
 
+TEST(Language, SizesAndKindsAreReadAndWrittenAlike) {
+  const std::pair<const char*, const char*> kCases[] = {
+      {"larger:1M", "size:1048576.."},
+      {"plusgrand:1Mo", "size:1048576.."},
+      {"smaller:500K", "size:0..511999"},
+      {"size:1.5k..2,25k", "size:1536..2304"},
+      {"taille:..1G", "size:0..1073741824"},
+      {"seq:7", "seq:7..7"},
+      {"numero:7..", "seq:7.."},
+      {"in:sortant", "in:outgoing"},
+      {"sens:interne", "in:internal"},
+      {"type:PDF", "type:pdf"},
+      {"type:image/png", "type:image/png"},
+      {"has:pdf", "has:pdf"},
+      {"received:2024-03", "received:2024-03-01..2024-03-31"},
+      {"archived:..2024", "archived:..2024-12-31"},
+  };
+  for (const auto& [text, expected] : kCases) {
+    EXPECT_EQ(read(text), expected);
+    EXPECT_EQ(read(expected), expected);
+  }
+}
+
 TEST(Language, QueriesAreReadAsTheManualSays) {
   const std::pair<const char*, const char*> kCases[] = {
       {"", ""},
@@ -145,10 +168,19 @@ TEST(Language, ErrorsNameTheColumnAndSayWhatToWrite) {
       {"zzzzz:x", 1, "unknown operator", "double quotes"},
       {"Note: voir", 1, "unknown operator", "double quotes"},
       {"re:facture", 1, "unknown operator", "double quotes"},
-      {"larger:1M", 1, "not supported in this version", "double quotes"},
-      {"type:pdf", 1, "not supported in this version", "double quotes"},
-      {"a in:sortant", 3, "not supported in this version", "double quotes"},
-      {"has:pdf", 5, "'has:pdf' is not supported", "has:attachment"},
+      {"tag:x", 1, "not supported in this version", "double quotes"},
+      {"a lang:fr", 3, "not supported in this version", "double quotes"},
+      {"has:link", 5, "'has:link' is not supported", "has:attachment"},
+      {"larger:fat", 8, "'fat' is no size", "larger:500K"},
+      {"larger:1.5", 8, "is no size", "larger:500K"},
+      {"larger:1M..2M", 8, "takes one size", "size:1M..2M"},
+      {"size:1M", 6, "takes a range", "larger:1M"},
+      {"size:5M..1M", 6, "ends before it begins", "smaller one first"},
+      {"size:..", 6, "on one side", ""},
+      {"smaller:0", 9, "nothing is smaller", "larger"},
+      {"seq:1K", 5, "is no number", "seq:"},
+      {"a in:limbo", 6, "in: knows no 'limbo'", "in:incoming"},
+      {"type:a*b", 6, "no kind of file", "type:pdf"},
       {"is:wings", 4, "is: knows no 'wings'", "is:partial"},
       {"has:wings", 5, "has: knows no 'wings'", "has:attachment"},
       {"r\u00e9siliation NEAR/5 bail", 13, "NEAR is not supported", "AND"},

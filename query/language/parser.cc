@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cctype>
 #include <optional>
 #include <string>
 
@@ -395,6 +396,24 @@ class Parser {
       case Value::kAfter:
         ARCH_TRY_VOID(date(field, begin, &node));
         return Operand(std::move(node));
+      case Value::kSize:
+      case Value::kLarger:
+      case Value::kSmaller:
+      case Value::kNumber:
+        ARCH_TRY_VOID(range(field, begin, &node));
+        return Operand(std::move(node));
+      case Value::kIn: {
+        std::string_view direction = internal::find_direction(text::fold(node.text));
+        if (direction.empty())
+          return error(begin, "in: knows no '" + node.text + "'",
+                       "write in:incoming, in:outgoing, in:internal or in:bounce");
+        node.kind = Node::Kind::kIn;
+        node.text = direction;
+        return Operand(std::move(node));
+      }
+      case Value::kType:
+        ARCH_TRY_VOID(type(begin, &node));
+        return Operand(std::move(node));
       case Value::kHas:
         ARCH_TRY_VOID(has(begin, &node));
         return Operand(std::move(node));
@@ -423,7 +442,9 @@ class Parser {
     std::string_view canonical;
     switch (internal::find_has(text::fold(node->text), &canonical)) {
       case internal::HasValue::kKnown:
-        node->kind = Node::Kind::kHas;
+        node->kind = std::find(std::begin(kTypeGroups), std::end(kTypeGroups), canonical) != std::end(kTypeGroups)
+                         ? Node::Kind::kType
+                         : Node::Kind::kHas;
         node->text = canonical;
         return {};
       case internal::HasValue::kReserved:
@@ -433,6 +454,73 @@ class Parser {
         break;
     }
     return error(begin, "has: knows no '" + node->text + "'", "write has:attachment or has:encrypted");
+  }
+
+  // A group, an ending or a media type (RFC 6838 s4.2), in lower case.
+  Result<void> type(size_t begin, Node* node) {
+    std::string folded = text::fold(node->text);
+    if (folded == "calendrier") folded = "calendar";
+    const bool sound = !folded.empty() && folded.size() <= 127 &&
+                       std::isalnum(static_cast<unsigned char>(folded[0])) &&
+                       std::all_of(folded.begin(), folded.end(), [](char c) {
+                         return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+                                std::string_view("/.+-_").find(c) != std::string_view::npos;
+                       });
+    if (!sound)
+      return error(begin, "'" + node->text + "' is no kind of file",
+                   "for example type:pdf, type:image, type:csv or type:image/png");
+    node->kind = Node::Kind::kType;
+    node->text = std::move(folded);
+    return {};
+  }
+
+  // Sizes and numbers of deliveries; both ends of a range belong to it.
+  Result<void> range(const Field& field, size_t begin, Node* node) {
+    const bool number = field.value == Value::kNumber;
+    const std::string name(field.info.name);
+    auto value = [&](std::string_view text) -> Result<uint64_t> {
+      auto read = internal::parse_size(text::fold(text));
+      const bool digits = std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+      if (!read || (number && !digits))
+        return error(begin, "'" + std::string(text) + "' is no " + (number ? "number" : "size"),
+                     number ? "for example seq:1000..1099" : "for example larger:500K, larger:1.5M, size:1M..5M");
+      return *read;
+    };
+    std::string_view text = node->text;
+    node->from = 0;
+    node->to = UINT64_MAX;
+    const size_t dots = text.find("..");
+    if (dots == std::string_view::npos) {
+      ARCH_TRY(uint64_t point, value(text));
+      if (field.value == Value::kSize)
+        return error(begin, "size: takes a range", "write larger:" + node->text + " or size:" + node->text + "..");
+      if (field.value != Value::kSmaller) node->from = point;
+      if (field.value == Value::kSmaller) node->to = point;
+      if (number) node->to = point + 1;
+    } else {
+      if (field.value == Value::kLarger || field.value == Value::kSmaller)
+        return error(begin, name + ": takes one size, not a range", "write size:" + node->text);
+      std::string_view left = text.substr(0, dots);
+      std::string_view right = text.substr(dots + 2);
+      if (left.empty() && right.empty())
+        return error(begin, std::string("'..' needs a ") + (number ? "number" : "size") + " on one side at least");
+      if (!left.empty()) {
+        ARCH_TRY(node->from, value(left));
+      }
+      if (!right.empty()) {
+        ARCH_TRY(node->to, value(right));
+        ++node->to;
+      }
+    }
+    if (node->from >= node->to)
+      return error(
+          begin, dots == std::string_view::npos ? "nothing is smaller than that" : "the range ends before it begins",
+          dots == std::string_view::npos ? "write a larger size" : "write the smaller one first");
+    node->kind = Node::Kind::kRange;
+    node->field = number ? "seq" : "size";
+    node->shown = std::to_string(node->from) + ".." + (node->to == UINT64_MAX ? "" : std::to_string(node->to - 1));
+    node->text.clear();
+    return {};
   }
 
   const Timezone& zone() {
@@ -480,7 +568,7 @@ class Parser {
       if (field.value == Value::kDate) to = period.to;
       if (field.value == Value::kBefore) to = period.from;
     }
-    node->field = "date";
+    node->field = field.value == Value::kDate ? field.info.name : "date";
     node->from_s = from ? zone().day_begin(*from) : INT64_MIN;
     node->to_s = to ? zone().day_begin(*to) : INT64_MAX;
     node->shown = (from ? format_day(*from) : "") + ".." + (to ? format_day(*to - 1) : "");
@@ -536,7 +624,7 @@ class Parser {
         break;
     }
     if (!node.field.empty()) out->append(node.field).push_back(':');
-    if (node.kind == Node::Kind::kDate) {
+    if (node.kind == Node::Kind::kDate || node.kind == Node::Kind::kRange) {
       out->append(node.shown);
       return;
     }

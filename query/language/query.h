@@ -25,18 +25,25 @@ struct Node {
     kPhrase,  ///< text between quotes, its escapes resolved
     kExact,   ///< =word, ="…": accents count, case does not
     kPrefix,  ///< text without the *
-    kDate,    ///< [from_s, to_s)
+    kDate,    ///< [from_s, to_s) of the time that the field names: date, received, archived
     kHas,     ///< text: "attachment", "encrypted"; field is: "partial"
+    kRange,   ///< [from, to): bytes (field size) or numbers of deliveries (field seq)
+    kIn,      ///< text: "incoming", "outgoing", "internal", "bounce"
+    kType,    ///< text: a group (kTypeGroups), a file name's ending, or a media type; field type or has
     kId,      ///< text: a Message-ID without <>, a digest prefix, or either (fields id, hash, thread)
   };
   Kind kind = Kind::kAll;
   std::string field;  ///< of leaves: canonical English name ("from", "subject" …), or empty: everywhere
   std::string text;
   int64_t from_s = 0, to_s = 0;  ///< kDate, seconds since 1970 UTC; INT64_MIN, INT64_MAX where open
-  std::string shown;             ///< kDate: its days, "2024-01-01..2024-12-31"
+  uint64_t from = 0, to = 0;     ///< kRange; 0, UINT64_MAX where open
+  std::string shown;             ///< kDate, kRange: "2024-01-01..2024-12-31", "1048576.."; both ends belong to it
   uint32_t column = 0;           ///< of its first character; the first of the query is 1
   std::vector<Node> children;
 };
+
+/// Kinds of attachments that have a name of their own behind type: and has:.
+inline constexpr std::string_view kTypeGroups[] = {"pdf", "image", "office", "archive", "calendar"};
 
 /// What was done with a query that its writer may not expect.
 struct Notice {

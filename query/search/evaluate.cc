@@ -9,6 +9,7 @@
 
 #include "engine/base/limits.h"
 #include "query/index/terms.h"
+#include "query/search/row.h"
 
 namespace arch::search {
 namespace {
@@ -317,6 +318,9 @@ uint64_t Evaluation::estimate(const Node& node) const {
       return 1;
     case Node::Kind::kHas:
     case Node::Kind::kDate:
+    case Node::Kind::kRange:
+    case Node::Kind::kIn:
+    case Node::Kind::kType:
     case Node::Kind::kAll:
     case Node::Kind::kNot:
       return UINT64_MAX / 2;
@@ -339,7 +343,11 @@ int Evaluation::rank(const Node& node) const {
     case Node::Kind::kAll:
       return 4;
     case Node::Kind::kDate:
-      return 2;
+      return node.field == "date" ? 2 : 3;
+    case Node::Kind::kRange:
+    case Node::Kind::kIn:
+    case Node::Kind::kType:
+      return 3;
     case Node::Kind::kId:
     case Node::Kind::kHas:
       return 0;
@@ -379,7 +387,17 @@ Result<Set> Evaluation::evaluate(const Node& node, const Numbers* within) {
   Numbers numbers;
   switch (node.kind) {
     case Node::Kind::kDate: {
-      ARCH_TRY(numbers, date(node, within));
+      if (node.field == "date") {
+        ARCH_TRY(numbers, date(node, within));
+      } else {
+        ARCH_TRY(numbers, by_row(node, within));
+      }
+      break;
+    }
+    case Node::Kind::kRange:
+    case Node::Kind::kIn:
+    case Node::Kind::kType: {
+      ARCH_TRY(numbers, by_row(node, within));
       break;
     }
     case Node::Kind::kId: {
@@ -454,6 +472,38 @@ Result<std::vector<index::Column>> Evaluation::columns(const Numbers& numbers) c
     column.date_s = static_cast<uint32_t>(std::clamp<int64_t>(info.date / kNsPerSecond, 0, UINT32_MAX));
     column.mail_key = info.mail_key;
   }
+  return out;
+}
+
+// What only the catalog's rows say: those of `within`, or all. An AND asks for it behind everything that posting lists answer.
+Result<Numbers> Evaluation::by_row(const Node& node, const Numbers* within) {
+  if (within == nullptr && reader_ == nullptr) return Numbers();
+  Numbers numbers;
+  if (within != nullptr) {
+    numbers = *within;
+  } else {
+    ARCH_TRY(numbers, reader_->all());
+  }
+  std::vector<char> found(numbers.size(), 0);
+  std::atomic<uint64_t> unknown{0};
+  auto check = [&](size_t begin, size_t end) -> Result<void> {
+    ARCH_TRY(std::vector<MessageInfo> infos, archive_.infos({numbers.begin() + static_cast<std::ptrdiff_t>(begin),
+                                                             numbers.begin() + static_cast<std::ptrdiff_t>(end)}));
+    for (size_t i = 0; i < infos.size(); ++i) {
+      if (infos[i].direction == Direction::kUnknown) ++unknown;
+      found[begin + i] = row_matches(node, infos[i]) ? 1 : 0;
+    }
+    return {};
+  };
+  ARCH_TRY_VOID(in_chunks(numbers.size(), check));
+  if (node.kind == Node::Kind::kIn && node.text != "bounce" && unknown > 0)
+    notices_.push_back(
+        {node.column,
+         "the direction of " + std::to_string(unknown) +
+             " messages is not known: own_domains was not set when they came, or no recipient is named"});
+  Numbers out;
+  for (size_t i = 0; i < numbers.size(); ++i)
+    if (found[i] != 0) out.push_back(numbers[i]);
   return out;
 }
 

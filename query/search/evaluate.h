@@ -67,6 +67,7 @@ class Evaluation {
   Result<Set> evaluate_and(const Node& node, const Numbers* within);
   Result<Numbers> evaluate_leaf(const Leaf& leaf, const Numbers* within);
   Result<Numbers> date(const Node& node, const Numbers* within) const;
+  Result<Numbers> by_row(const Node& node, const Numbers* within);
   Result<Numbers> identity(const Node& node) const;
   Result<Numbers> postings(const Leaf& leaf, const std::string& term, const Numbers* within) const;
   Result<Numbers> candidates(const Leaf& leaf, const Numbers* within) const;

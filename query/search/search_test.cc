@@ -80,12 +80,16 @@ class SearchTest : public testing::Test {
     ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
     root() = pattern;
     ASSERT_TRUE(Archive::init(Fs::real(), root() + "/a", Clock::system().now()));
-    auto engine = Archive::open(Fs::real(), Clock::system(), root() + "/a", Archive::Mode::kEngine);
+    auto engine = Archive::open(Fs::real(), Clock::system(), root() + "/a", Archive::Mode::kEngine,
+                                {OwnDomains({"maison.example"})});
     ASSERT_TRUE(engine) << describe(engine.error());
     for (const Mail& each : mails()) {
       Delivery delivery;
       delivery.captured = Clock::system().now();
       delivery.has_mail_from = true;
+      const std::string name = each.name;
+      if (name.rfind("cote", 0) != 0)
+        delivery.mail_from = name == "commande" ? "paul@maison.example" : "x@dupont.example";
       for (const std::string& address : each.rcpt) delivery.rcpt.push_back({address, "", ""});
       std::string text = each.text;
       if (std::string(each.name) == "facture")
@@ -93,6 +97,7 @@ class SearchTest : public testing::Test {
             "--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nLa côte de bœuf est facturée à part. De bon "
             "commande rien.\r\n--b\r\nContent-Type: text/csv; name=\"tarif "
             "été.csv\"\r\nContent-Disposition: attachment\r\n\r\nsalsifis;3\r\n--b--\r\n";
+      sizes()[each.name] = text.size();
       digests()[each.name] = Sha256::of(as_bytes(text)).hex();
       ASSERT_TRUE((*engine)->append_staged(delivery, text));
     }
@@ -110,6 +115,11 @@ class SearchTest : public testing::Test {
   }
   static std::map<std::string, std::string>& digests() {
     static std::map<std::string, std::string> table;
+    return table;
+  }
+
+  static std::map<std::string, size_t>& sizes() {
+    static std::map<std::string, size_t> table;
     return table;
   }
 
@@ -200,12 +210,41 @@ TEST_F(SearchTest, EveryOperatorFindsItsMailsAndNoOther) {
       {"after:2024-06", {"anglais", "cote"}},
       {"before:15/03/2024", {"commande", "devis"}},
       {"date:2024-03-05..2024-06-01 -devis", {"cote", "facture"}},
+      {"received:2024-06-01 jardin", {"cote"}},
+      {"received:2024-03", {}},
+      {"archived:2024-03", {}},
+      {"archived:..1999", {}},
+      {"archived:1999.. devis", {"commande", "devis"}},
+      {"size:1..100K devis", {"commande", "devis"}},
+      {"larger:1M", {}},
+      {"taille:..100Ko", {"anglais", "cote", "facture", "commande", "devis"}},
+      {"seq:1", {"devis"}},
+      {"seq:2..3", {"facture", "commande"}},
+      {"seq:100..", {}},
+      {"type:csv", {"facture"}},
+      {"type:text/csv", {"facture"}},
+      {"type:text", {"facture"}},
+      {"type:pdf OR has:office OR avec:calendrier", {}},
+      {"in:bounce", {"cote"}},
+      {"in:outgoing", {"commande"}},
+      {"in:interne", {}},
+      {"in:entrant -jardin", {"anglais", "facture", "devis"}},
       {"id:<cote@ailleurs.example>", {"cote"}},
       {"zzyzx", {}},
       {"devis zzyzx", {}},
       {"-zzyzx jardin", {"cote"}},
   };
   for (const auto& [query, expected] : table) EXPECT_EQ(names(query), expected) << query;
+}
+
+TEST_F(SearchTest, ASizeIsHeldToTheByte) {
+  const uint64_t size = sizes()["anglais"];
+  const std::string here = std::to_string(size);
+  const std::string above = std::to_string(size + 1);
+  for (const std::string& query : {"larger:" + here, "smaller:" + above, "size:" + here + ".." + here})
+    EXPECT_EQ(names("orders " + query), Names({"anglais"})) << query;
+  for (const std::string& query : {"larger:" + above, "smaller:" + here, "size:" + above + ".."})
+    EXPECT_EQ(names("orders " + query), Names({})) << query;
 }
 
 TEST_F(SearchTest, WordsWidenToTheirFormsOnlyWhenAsked) {
@@ -264,7 +303,7 @@ TEST_F(SearchTest, TheAnswerSaysHowCompleteItIs) {
 }
 
 TEST_F(SearchTest, MistakesAreErrorsWithAdvice) {
-  for (const char* query : {"form:paul", "\"open", "larger:1M", "date:demain", "(devis"}) {
+  for (const char* query : {"form:paul", "\"open", "tag:x", "size:1M", "date:demain", "(devis"}) {
     auto answer = ask(query);
     ASSERT_FALSE(answer) << query;
     EXPECT_EQ(answer.error().code, Code::kInvalid);
