@@ -18,7 +18,7 @@ function(arch_target_options target)
                          # g++ 12 sees overlaps in std::string's operator+ that are not there (GCC bug 105651)
                          $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
   # Only where engine/base/mutant.h is used: everything else compiles as it does without.
-  if(ARCH_MUTANTS AND target MATCHES "^arch_(journal|format|segment|pack|archive|verify|index)$")
+  if(ARCH_MUTANTS AND target MATCHES "^arch_(journal|format|segment|pack|archive|verify|index_store)$")
     target_compile_definitions(${target} PRIVATE ARCH_MUTANTS)
   endif()
 endfunction()

@@ -326,6 +326,11 @@ TEST_F(ArchiveTest, ASegmentThatIsAwayIsSaidAndItsNumberNotGivenAgain) {
   archive.reset();
   stdfs::rename(second, away);
   stdfs::copy(directory_ + "/segments/00000001.seg", second);
+  auto reader = open(Archive::Mode::kReader);  // it looks at no segment before it needs one
+  auto wrong = reader->get(Sha256::of(as_bytes(mail(13, 12))));
+  ASSERT_FALSE(wrong) << "another message is handed out";
+  EXPECT_EQ(wrong.error().code, Code::kCorrupt);
+  reader.reset();
   archive = open(Archive::Mode::kEngine);
   EXPECT_TRUE(archive->rebuilding());
   EXPECT_FALSE(archive->status()->alarms.empty());
