@@ -5,10 +5,14 @@ usage: run_judged.py [--messages N] [--seed S]... [--archctl PATH] [--all]
 
 Imports each corpus with archctl, asks every query without widening, in UTC, and compares the sets of messages. Queries whose answer lies in a
 document format that nothing here reads yet (is:unread counts those attachments) are told apart: a mail that is missed and has such an
-attachment is "not readable", anything else is wrong. Prints a line a query that is not exact, then `N of 60 exact` a seed.
+attachment is "not readable", anything else is wrong. Beside them, sizes and kinds of attachments, whose answers Python's email package
+knows. Prints a line a query that is not exact, then `N of 60 exact` and `N of M conditions exact` a seed.
 Exit status: 0 nothing wrong, 1 something is, 77 the generator is not there (make_business_mail.py in $ARCH_CORPUS, else ../shared/corpus).
 """
 import argparse
+import email
+import email.header
+import hashlib
 import json
 import os
 import pathlib
@@ -19,6 +23,28 @@ import tempfile
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 GENERATOR = pathlib.Path(os.environ.get("ARCH_CORPUS", SOURCE / "../shared/corpus")) / "make_business_mail.py"
 DOCUMENTS = (b"application/pdf", b"officedocument", b"application/octet-stream", b"application/zip")
+
+
+def attached(message, types, endings):
+    """Whether an attachment has one of these media types (by their beginning) or endings of its name."""
+    for part in message.walk():
+        name = str(email.header.make_header(email.header.decode_header(part.get_filename() or ""))).lower()
+        if part.get_content_disposition() == "attachment" and (part.get_content_type().startswith(types) or name.endswith(endings)):
+            return True
+    return False
+
+
+CONDITIONS = {
+    "larger:20K": lambda data, message: len(data) >= 20480,
+    "smaller:2Ko": lambda data, message: len(data) < 2048,
+    "taille:1000..3000": lambda data, message: 1000 <= len(data) <= 3000,
+    "-size:..1,5k": lambda data, message: len(data) > 1536,
+    "has:pdf": lambda data, message: attached(message, ("application/pdf",), (".pdf",)),
+    "has:image": lambda data, message: attached(message, ("image/",), (".png", ".jpg", ".jpeg", ".gif")),
+    "type:docx": lambda data, message: attached(message, ("\0",), (".docx",)),
+    "type:docx larger:20K": lambda data, message: len(data) >= 20480 and attached(message, ("\0",), (".docx",)),
+    "has:pdf OR type:docx": lambda data, message: attached(message, ("application/pdf",), (".pdf", ".docx")),
+}
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--messages", type=int, default=3000)
@@ -50,14 +76,16 @@ def judge(seed, work):
     for line in (corpus / "manifest.tsv").read_text().splitlines()[1:]:
         fields = line.split("\t")
         mails[int(fields[0])] = (fields[5], corpus / fields[1])
+
+    def found(query):
+        answer = json.loads(archctl("search", "--json", "--no-widen", "--limit", "10000", "--", query, codes=(0, 1)))
+        return {digest for hit in answer["hits"] for digest in [hit["id"], *hit.get("variants", [])]}
+
     by_digest = {digest: path for digest, path in mails.values()}
     exact = unreadable = wrong = 0
     for line in (corpus / "queries.jsonl").read_text().splitlines():
         query = json.loads(line)
-        answer = json.loads(archctl("search", "--json", "--no-widen", "--limit", "10000", "--", query["q"], codes=(0, 1)))
-        got = {hit["id"] for hit in answer["hits"]}
-        for hit in answer["hits"]:
-            got.update(hit.get("variants", []))
+        got = found(query["q"])
         want = {mails[number][0] for number in query["seq"]}
         if got == want:
             exact += 1
@@ -71,7 +99,20 @@ def judge(seed, work):
             kind = "not readable"
         print(f"  {kind}: {query['kind']} {query['q']} wants {len(want)}, missed {len(want - got)}, too many {len(got - want)}")
     print(f"seed {seed}: {exact} of {exact + unreadable + wrong} exact, {unreadable} in documents not read, {wrong} wrong")
-    return wrong
+    known = {}
+    for path in (corpus / "Maildir").rglob("*"):
+        if path.is_file() and path.parent.name in ("cur", "new"):
+            data = path.read_bytes()
+            known[hashlib.sha256(data).hexdigest()] = (data, email.message_from_bytes(data))
+    conditions_wrong = 0
+    for query, holds in CONDITIONS.items():
+        want = {digest for digest, mail in known.items() if holds(*mail)}
+        got = found(query)
+        if got != want:
+            conditions_wrong += 1
+            print(f"  WRONG: {query} wants {len(want)}, missed {len(want - got)}, too many {len(got - want)}")
+    print(f"seed {seed}: {len(CONDITIONS) - conditions_wrong} of {len(CONDITIONS)} conditions exact")
+    return wrong + conditions_wrong
 
 
 with tempfile.TemporaryDirectory() as directory:
