@@ -8,7 +8,6 @@
 #include "engine/archive_state.h"
 #include "engine/base/mutant.h"
 #include "engine/journal/journal_reader.h"
-#include "engine/mime/trace.h"
 
 namespace arch {
 
@@ -57,7 +56,10 @@ class Archive::State::Step {
       } else {
         batch.put(Column::kMessageId, mail_key_key(info.mail_key) + be64(number), {});
       }
-      if (!queue_id.empty()) queued_.emplace(queue_id, Queued{info, made.core});
+      if (!queue_id.empty()) {
+        queued_.emplace(queue_id, Queued{info, made.content});
+        fresh_.emplace(number, Queued{info, made.content});
+      }
       numbers_.emplace(delivery.digest, number);
       sizes_.emplace(number, size);
       known = number;
@@ -66,6 +68,7 @@ class Archive::State::Step {
       ++stats.messages;
     } else {
       batch.put(Column::kAgain, be64(*known) + be64(sequence), {});
+      if (!queue_id.empty()) ARCH_TRY_VOID(queue_again(queue_id, *known));
     }
     batch.put(Column::kDelivery, be64(sequence), rows::encode_delivery_row(*known, delivery));
     if (!queue_id.empty()) batch.put(Column::kQueue, queue_key(queue_id) + be64(sequence), {});
@@ -124,8 +127,22 @@ class Archive::State::Step {
 
   struct Queued {
     MessageInfo info;
-    uint64_t core = 0;
+    uint64_t content = 0;  // 0: not known yet
   };
+
+  // A known message under another queue id: a copy of that one may follow within this step.
+  Result<void> queue_again(const std::string& queue_id, uint64_t number) {
+    auto fresh = fresh_.find(number);
+    if (fresh != fresh_.end()) {
+      queued_.emplace(queue_id, fresh->second);
+      return {};
+    }
+    // One that came first in this very step, and without a queue id, has no row yet; a copy meets it by its mail key.
+    if (number > state_.totals.last_message) return {};
+    ARCH_TRY(MessageInfo info, state_.info(number));
+    queued_.emplace(queue_id, Queued{std::move(info), 0});
+    return {};
+  }
 
   // Postfix reuses a queue id within days, by chance: what else names the mail has to agree.
   static bool may_be_one_mail(const MessageInfo& a, const MessageInfo& b) {
@@ -154,14 +171,16 @@ class Archive::State::Step {
         ARCH_TRY(MessageInfo other, state_.info(delivery.message));
         if (other.digest == info->digest || !may_be_one_mail(other, *info)) continue;
         partner = Queued{std::move(other), 0};
-        if (partner->info.mail_key == info->mail_key) break;
-        auto bytes = state_.message(delivery.message, partner->info.digest, nullptr);
-        if (bytes) partner->core = mime::core_key(*bytes, delivery.delivery.mta_host);
-        break;  // unreadable bytes: joined as differing
+        break;
       }
     }
     if (!partner) return {};
-    const bool same = partner->info.mail_key == info->mail_key || partner->core == made.core;
+    if (partner->info.mail_key != info->mail_key && partner->content == 0) {
+      auto bytes = state_.message(partner->info.number, partner->info.digest, nullptr);
+      if (bytes)
+        partner->content = mime::content_key(*bytes, mime::parse_fields(*bytes));  // else: joined as differing
+    }
+    const bool same = partner->info.mail_key == info->mail_key || partner->content == made.content;
     info->mail_key = partner->info.mail_key;
     ++(same ? totals_.joined_same : totals_.joined_differing);
     return {};
@@ -194,6 +213,7 @@ class Archive::State::Step {
   std::unordered_map<uint64_t, uint64_t> sizes_;
   std::unordered_map<std::string, uint64_t> threads_;
   std::unordered_multimap<std::string, Queued> queued_;
+  std::unordered_map<uint64_t, Queued> fresh_;  // messages of this step that came with a queue id
   std::map<int64_t, ArchiveUsage::Day> days_;
 };
 

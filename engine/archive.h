@@ -113,8 +113,8 @@ struct ArchiveStatus {
   uint64_t pending_bytes = 0;  ///< journal bytes written but not applied (estimate for a live file)
   UnixNs applied_to = 0;       ///< capture time of the newest delivery applied
   uint32_t last_segment = 0;
-  /// Copies of one mail that met by the mail server's queue id (milter and always_bcc): with nothing but trace fields
-  /// between them, or with other differences.
+  /// Copies of one mail that met by the mail server's queue id (milter and always_bcc): with the same date, sender, subject
+  /// and body, or with other ones: something changed the mail on its way.
   uint64_t joined_same = 0, joined_differing = 0;
   std::vector<std::string> own_domains;  ///< by which the catalog tells the direction of a mail
   std::vector<std::string> alarms;       ///< damage seen since open, one sentence each

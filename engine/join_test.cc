@@ -169,6 +169,37 @@ TEST_F(JoinTest, WhatOnlySharesAQueueIdOrAMessageIdIsKeptApart) {
   EXPECT_EQ(archive_->status()->joined_same + archive_->status()->joined_differing, 0u);
 }
 
+TEST_F(JoinTest, TheSameMailAgainMeetsItsOwnCopies) {
+  for (bool one_step : {true, false}) {
+    for (bool with_id : {true, false}) {
+      const std::string name = std::to_string(one_step) + std::to_string(with_id);
+      SCOPED_TRACE(name);
+      const std::string text = mail(with_id ? name + "@nous.example" : "", "corps " + name);
+      const Digest digest = append(milter("6A" + name), text);
+      append(lmtp("6A" + name), received("6A" + name) + text);
+      if (!one_step) apply();
+      append(milter("6B" + name), text);
+      append(lmtp("6B" + name), received("6B" + name) + text);
+      apply();
+      EXPECT_EQ(copies(digest), 3u);
+    }
+  }
+  EXPECT_EQ(archive_->status()->joined_same, 8u);
+  EXPECT_EQ(archive_->status()->joined_differing, 0u);
+  expect_same_after_rebuild();
+}
+
+TEST_F(JoinTest, AnImportedMailThatComesAgainWithinOneStepIsFine) {
+  Delivery import;
+  import.channel = Channel::kImport;
+  import.origin = "x.eml";
+  const Digest digest = append(import, mail("one@nous.example"));
+  append(milter("4ABC"), mail("one@nous.example"));
+  append(lmtp("4ABC"), received("4ABC") + mail("one@nous.example"));
+  apply();
+  EXPECT_EQ(copies(digest), 2u);
+}
+
 TEST_F(JoinTest, TheSameMailAgainIsOneMessageWithTwoDeliveries) {
   Digest digest = append(milter("4ABC"), mail("one@nous.example"));
   append(milter("4DEF"), mail("one@nous.example"));

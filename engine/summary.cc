@@ -91,7 +91,7 @@ Summary summarise(std::string_view message, const Delivery& delivery, const OwnD
   }
   summary.references = parsed.references;
   summary.queue_id = queue_id_of(message, delivery);
-  if (!summary.queue_id.empty()) summary.core = mime::core_key(message, delivery.mta_host);
+  if (!summary.queue_id.empty()) summary.content = mime::content_key(message, parsed);
   return summary;
 }
 

@@ -11,7 +11,7 @@ struct Summary {
   MessageInfo info;                     ///< number, digest, size, thread and deliveries are left to the caller
   std::vector<std::string> references;  ///< References then In-Reply-To
   std::string queue_id;  ///< of the mail server; the delivery's, else where its Received field tells it
-  uint64_t core = 0;     ///< mime::core_key, when there is a queue id
+  uint64_t content = 0;  ///< mime::content_key, when there is a queue id
 };
 
 /// Never fails: a message that cannot be parsed has few fields. `delivery` is its first.

@@ -217,6 +217,19 @@ UnixNs sort_date(const Message& message, UnixNs captured) {
   return message.has_received ? message.received : captured;
 }
 
+namespace {
+
+void add_content(std::string_view message, const Message& parsed, NormalisedHash* hash) {
+  for (std::string_view name : {"date", "from", "subject"}) {
+    const auto found = std::find_if(parsed.headers.begin(), parsed.headers.end(),
+                                    [&](const auto& header) { return same_name(header.first, name); });
+    hash->field(found == parsed.headers.end() ? std::string_view() : std::string_view(found->second));
+  }
+  hash->text(without_trailing_line_ends(message.substr(std::min<uint64_t>(parsed.header_end, message.size()))));
+}
+
+}  // namespace
+
 uint64_t mail_key(std::string_view message, const Message& parsed) {
   NormalisedHash hash;
   if (parsed.message_id.empty()) {
@@ -224,19 +237,13 @@ uint64_t mail_key(std::string_view message, const Message& parsed) {
     return hash.value();
   }
   hash.field(parsed.message_id);
-  const auto raw = [&](std::string_view name) {
-    for (const auto& [key, value] : parsed.headers) {
-      if (same_name(key, name)) {
-        hash.field(value);
-        return;
-      }
-    }
-    hash.field({});
-  };
-  raw("date");
-  raw("from");
-  raw("subject");
-  hash.text(without_trailing_line_ends(message.substr(std::min<uint64_t>(parsed.header_end, message.size()))));
+  add_content(message, parsed, &hash);
+  return hash.value();
+}
+
+uint64_t content_key(std::string_view message, const Message& parsed) {
+  NormalisedHash hash;
+  add_content(message, parsed, &hash);
   return hash.value();
 }
 

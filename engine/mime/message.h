@@ -84,4 +84,8 @@ UnixNs sort_date(const Message& message, UnixNs captured);
 /// texts but different headers stay apart).
 uint64_t mail_key(std::string_view message, const Message& parsed);
 
+/// What the mail key of a message with Message-ID is made of but for that: Date, From, Subject and the body. Tells whether
+/// two copies of a mail without one differ in more than other header fields.
+uint64_t content_key(std::string_view message, const Message& parsed);
+
 }  // namespace arch::mime

@@ -420,12 +420,13 @@ class _Relay:
 
 
 class Sink:
-    """An SMTP server that accepts everything and keeps it: (sender, message)."""
+    """An SMTP server that accepts everything, but for the addresses in `refuse`, and keeps it: (sender, message)."""
 
     EXTENSIONS = (b"PIPELINING", b"8BITMIME", b"SMTPUTF8", b"ENHANCEDSTATUSCODES")
 
-    def __init__(self):
+    def __init__(self, refuse=()):
         self.lock = threading.Lock()
+        self.refuse = [address.encode() for address in refuse]
         self.received = []
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=100)
         self.port = self.listener.getsockname()[1]
@@ -434,6 +435,10 @@ class Sink:
     def messages(self):
         with self.lock:
             return dict(self.received)
+
+    def all(self):
+        with self.lock:
+            return list(self.received)
 
     def close(self):
         self.listener.close()
@@ -477,6 +482,8 @@ class Sink:
                 with self.lock:
                     self.received.append((sender.decode(), unstuff(b"".join(wire))))
                 peer.sendall(b"250 2.0.0 kept\r\n")
+            elif verb == b"RCPT" and any(b"<%s>" % address in line for address in self.refuse):
+                peer.sendall(b"550 5.1.1 nobody of that name\r\n")
             else:
                 if verb == b"MAIL":
                     sender = line[line.index(b"<") + 1 : line.index(b">")]
