@@ -6,6 +6,8 @@
 #include <cstring>
 #include <memory>
 
+#include "engine/base/ascii.h"
+
 #include "engine/mime/message.h"
 
 namespace arch::mime {
@@ -86,18 +88,11 @@ std::string repaired(std::string_view text) {
   return out;
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return out;
-}
-
 bool contains_escape(std::string_view text) { return text.find('\x1b') != std::string_view::npos; }
 
 // What a declaration means in practice: the Windows superset where people declare the subset.
 std::string practical_name(std::string_view declared) {
-  std::string name = lower(declared);
+  std::string name = ascii_lower(declared);
   name.erase(
       std::remove_if(name.begin(), name.end(), [](char c) { return c == '"' || c == '\'' || c == ' ' || c == ';'; }),
       name.end());
@@ -182,7 +177,7 @@ std::string guess(std::string_view bytes) {
   if (!detector) return "windows-1252";
   uchardet_handle_data(detector.get(), bytes.data(), std::min(bytes.size(), kGuessBytes));
   uchardet_data_end(detector.get());
-  std::string name = lower(uchardet_get_charset(detector.get()));
+  std::string name = ascii_lower(uchardet_get_charset(detector.get()));
   // Short Latin texts make the detector choose at random among Latin, Central European and Greek tables.
   if (name.empty() || name == "ascii" || name.rfind("iso-8859-", 0) == 0 || name.rfind("mac", 0) == 0 ||
       name == "windows-1250" || name == "windows-1252" || name == "windows-1253" || name == "windows-1257" ||

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/ascii.h"
 #include "engine/mime/headers.h"
 
 namespace arch::mime::internal {
@@ -27,7 +28,7 @@ struct Token {
 
 std::vector<Token> cut(std::string_view text) {
   std::vector<Token> tokens;
-  const std::string low = lower_ascii(text.substr(0, kDateBytes));
+  const std::string low = ascii_lower(text.substr(0, kDateBytes));
   int comment = 0;
   bool blank = false;
   for (size_t i = 0; i < low.size();) {

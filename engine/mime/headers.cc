@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include "engine/base/ascii.h"
 #include "engine/base/limits.h"
 #include "engine/mime/message.h"
 
@@ -58,7 +59,7 @@ bool is_known_field(std::string_view name) {
                                         "auto-submitted",
                                         "authentication-results"};
   static constexpr std::array kPrefixes = {"x-", "content-", "list-", "resent-", "dkim-", "arc-", "received-"};
-  const std::string low = lower_ascii(name);
+  const std::string low = ascii_lower(name);
   return std::any_of(kNames.begin(), kNames.end(), [&](const char* known) { return low == known; }) ||
          std::any_of(kPrefixes.begin(), kPrefixes.end(),
                      [&](const char* prefix) { return low.rfind(prefix, 0) == 0; });
@@ -147,13 +148,6 @@ std::string_view without_line_end(std::string_view line) {
   if (!line.empty() && line.back() == '\n') line.remove_suffix(1);
   if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
   return line;
-}
-
-std::string lower_ascii(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return out;
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -285,7 +279,7 @@ std::string decode_words(std::string_view text) {
       no_more_ends = true;
       break;
     }
-    std::string charset = lower_ascii(text.substr(at, charset_end - at));
+    std::string charset = ascii_lower(text.substr(at, charset_end - at));
     if (const size_t star = charset.find('*'); star != std::string::npos) charset.resize(star);  // RFC 2231 language
     const std::string_view plain = text.substr(plain_begin, start - plain_begin);
     const bool joined = after_word && trimmed(plain).empty();

@@ -40,8 +40,7 @@ std::string_view without_line_end(std::string_view line);
 std::string unfold(std::string_view raw_value);
 
 bool same_name(std::string_view a, std::string_view b);  ///< ASCII case ignored
-std::string lower_ascii(std::string_view text);
-std::string_view trimmed(std::string_view text);  ///< blanks, tabs, line ends at both ends
+std::string_view trimmed(std::string_view text);         ///< blanks, tabs, line ends at both ends
 
 /// Unfolded text with encoded words (RFC 2047, RFC 2231 section 5) decoded, broken ones left as they stand, raw 8-bit
 /// bytes read as `charset_hint` or guessed. One line of valid UTF-8.

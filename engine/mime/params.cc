@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 
+#include "engine/base/ascii.h"
 #include "engine/base/limits.h"
 #include "engine/mime/gmime_init.h"
 #include "engine/mime/headers.h"
@@ -53,7 +54,7 @@ void read_params(std::string_view text, TypedValue* out) {
     const char* name = g_mime_param_get_name(param);
     const char* value = g_mime_param_get_value(param);
     if (name == nullptr || value == nullptr) continue;
-    out->params.emplace_back(lower_ascii(name), to_utf8(value, "utf-8"));
+    out->params.emplace_back(ascii_lower(name), to_utf8(value, "utf-8"));
   }
 }
 
@@ -95,7 +96,7 @@ TypedValue parse_content_type(std::string_view raw_value, std::string_view chars
     ++at;
     while (at < text.size() && text[at] == ' ') ++at;
     const size_t subtype = token_length(text.substr(at));
-    if (subtype > 0) out.value = lower_ascii(text.substr(0, type)) + '/' + lower_ascii(text.substr(at, subtype));
+    if (subtype > 0) out.value = ascii_lower(text.substr(0, type)) + '/' + ascii_lower(text.substr(at, subtype));
     at += subtype;
   } else if (type > 0 && at < text.size() && text[at] == '=') {
     at = 0;  // parameters without a type
@@ -119,7 +120,7 @@ TypedValue parse_disposition(std::string_view raw_value, std::string_view charse
   if (length < text.size() && text[length] == '=') {
     read_rest(text, &out);  // parameters without a disposition
   } else {
-    out.value = lower_ascii(text.substr(0, length));
+    out.value = ascii_lower(text.substr(0, length));
     read_rest(text.substr(length), &out);
   }
   return out;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/base/ascii.h"
 #include "engine/base/limits.h"
 #include "engine/mime/params.h"
 
@@ -22,7 +23,7 @@ std::string_view without_trailing_blanks(std::string_view text) {
 }
 
 Encoding encoding_of(std::string_view raw_value) {
-  std::string value = lower_ascii(trimmed(raw_value));
+  std::string value = ascii_lower(trimmed(raw_value));
   value.resize(std::min(value.find_first_of(" \t\r\n;("), value.size()));
   if (value == "base64" || value == "\"base64\"" || value == "b64") return Encoding::kBase64;
   if (value == "quoted-printable" || value == "\"quoted-printable\"" || value == "qp")
@@ -191,7 +192,7 @@ class Walker {
     if (start.find(kAuthEnveloped) != std::string_view::npos) return true;
     const size_t at = start.find(kPkcs7);
     if (at != std::string_view::npos && at + 8 < start.size()) return start[at + 8] == 3;  // envelopedData
-    const std::string type = lower_ascii(smime_type_);
+    const std::string type = ascii_lower(smime_type_);
     return type.find("envelop") != std::string::npos;
   }
 
@@ -202,7 +203,7 @@ class Walker {
       const std::string_view line = without_trailing_blanks(message_.substr(at, length));
       at += length;
       if (line.size() > 2 && line.size() <= 256 && starts_with(line, "--") &&
-          starts_with(lower_ascii(message_.substr(at, 8)), "content-"))
+          starts_with(ascii_lower(message_.substr(at, 8)), "content-"))
         return std::string(line.substr(2));
     }
     return {};
@@ -238,7 +239,7 @@ class Walker {
       part.header_begin = block.begin;
       part.body_begin = part.body_end = block.end;
       part.media_type = !type.value.empty() ? type.value : in_digest ? "message/rfc822" : "text/plain";
-      part.charset = lower_ascii(trimmed(type.param("charset")));
+      part.charset = ascii_lower(trimmed(type.param("charset")));
       part.disposition = disposition.value;
       part.filename = disposition.param("filename");
       if (part.filename.empty()) part.filename = type.param("name");

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/base/ascii.h"
+
 namespace arch::pack {
 
 using segment_format::Base64Form;
@@ -18,7 +20,7 @@ std::string kind_of(const mime::Part& part) {
   std::string kind = part.media_type + " ";
   const size_t dot = part.filename.rfind('.');
   if (dot != std::string::npos && part.filename.size() - dot <= 6) {
-    for (char c : part.filename.substr(dot)) kind.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c);
+    kind += ascii_lower(part.filename.substr(dot));
   }
   kind.push_back(' ');
   for (char c : part.filename)
@@ -180,9 +182,7 @@ House house_of(const mime::Message& parsed) {
   if (!parsed.list_id.empty()) house.list = checksum64(as_bytes(parsed.list_id));
   if (!parsed.from.empty()) {
     std::string_view address = parsed.from.front().address;
-    std::string domain(address.substr(std::min(address.size(), address.rfind('@'))));
-    for (char& c : domain)
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    const std::string domain = ascii_lower(address.substr(std::min(address.size(), address.rfind('@'))));
     if (!domain.empty()) house.domain = checksum64(as_bytes(domain));
   }
   return house;

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <set>
 
+#include "engine/base/ascii.h"
 #include "engine/io/fs.h"
 
 namespace arch {
@@ -12,13 +13,6 @@ namespace {
 
 constexpr uint64_t kMaxFileBytes = 64ull << 20;
 constexpr std::string_view kBlanks = " \t\r";
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 std::string_view trim(std::string_view text) {
   const size_t begin = text.find_first_not_of(kBlanks);
@@ -62,7 +56,7 @@ void Aliases::add(std::string_view text) {
       if (target.empty() || target.front() == '|' || target.front() == '/' || target.front() == ':' ||
           target.find_first_of(" \t\"") != std::string_view::npos)
         continue;
-      leads_to_[lower(target)].push_back(lower(name));
+      leads_to_[ascii_lower(target)].push_back(ascii_lower(name));
       ++entries_;
     }
   };
@@ -128,14 +122,14 @@ void Aliases::collect(const std::string& mailbox, std::vector<std::string>* out)
 
 std::vector<std::string> Aliases::of(std::string_view mailbox) const {
   std::vector<std::string> out;
-  collect(lower(mailbox), &out);
+  collect(ascii_lower(mailbox), &out);
   std::sort(out.begin(), out.end());
   return out;
 }
 
 std::vector<std::string> Aliases::of_name(std::string_view name) const {
   std::vector<std::string> out;
-  const std::string prefix = lower(name) + "@";
+  const std::string prefix = ascii_lower(name) + "@";
   for (auto each = leads_to_.lower_bound(prefix);
        each != leads_to_.end() && each->first.compare(0, prefix.size(), prefix) == 0 && out.size() <= kMaxAnswers;
        ++each)

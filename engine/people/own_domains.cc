@@ -2,18 +2,11 @@
 
 #include <algorithm>
 
+#include "engine/base/ascii.h"
+
 namespace arch {
 
-namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 std::string_view direction_name(Direction direction) {
   switch (direction) {
@@ -34,11 +27,11 @@ std::string domain_of(std::string_view address) {
   if (at == std::string_view::npos) return {};
   std::string_view domain = address.substr(at + 1);
   while (!domain.empty() && domain.back() == '.') domain.remove_suffix(1);  // a rooted name is the same name
-  return lower(domain);
+  return ascii_lower(domain);
 }
 
 OwnDomains::OwnDomains(std::vector<std::string> domains) : domains_(std::move(domains)) {
-  for (std::string& domain : domains_) domain = lower(domain);
+  for (std::string& domain : domains_) domain = ascii_lower(domain);
   std::sort(domains_.begin(), domains_.end());
   domains_.erase(std::unique(domains_.begin(), domains_.end()), domains_.end());
 }

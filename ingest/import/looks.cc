@@ -4,6 +4,8 @@
 #include <array>
 #include <string>
 
+#include "engine/base/ascii.h"
+
 namespace arch::import {
 namespace {
 
@@ -24,13 +26,6 @@ std::string_view field_name(std::string_view line) {
   while (colon < line.size() && blank(line[colon])) ++colon;
   if (end == 0 || end > 76 || colon >= line.size() || line[colon] != ':') return {};
   return line.substr(0, end);
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
 }
 
 // Names that nothing but mail begins with: one is enough.
@@ -89,7 +84,7 @@ std::string_view next_word(std::string_view* text) {
 bool is_month(std::string_view word) {
   constexpr std::array<std::string_view, 12> kMonths = {"jan", "feb", "mar", "apr", "may", "jun",
                                                         "jul", "aug", "sep", "oct", "nov", "dec"};
-  return word.size() >= 3 && among(kMonths, lower(word.substr(0, 3)));
+  return word.size() >= 3 && among(kMonths, ascii_lower(word.substr(0, 3)));
 }
 
 /// hh:mm, hh:mm:ss
@@ -141,7 +136,7 @@ bool looks_like_mail(std::string_view beginning) {
       continue;
     }
     while (!any_field && !line.empty() && blank(line.front())) line.remove_prefix(1);  // " From: …" as the first line
-    std::string name = lower(field_name(line));
+    std::string name = ascii_lower(field_name(line));
     if (name.empty()) continue;
     strong = strong || among(kStrong, name);
     for (size_t i = 0; i < kWeak.size(); ++i) weak[i] = weak[i] || name == kWeak[i];

@@ -14,6 +14,7 @@
 #include <set>
 #include <utility>
 
+#include "engine/base/ascii.h"
 #include "engine/base/limits.h"
 #include "ingest/import/looks.h"
 #include "ingest/import/mbox.h"
@@ -40,12 +41,6 @@ class Descriptor {
 
 bool ends_with(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
-}
-
-std::string lower(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
 }
 
 std::string base_name(const std::string& path) {
@@ -287,7 +282,7 @@ class FileReader {
     beginning.resize(*got);
     if (beginning.empty()) return refuse(found.path, "empty file");
 
-    bool one_message = found.in_maildir || ends_with(lower(found.path), ".eml");
+    bool one_message = found.in_maildir || ends_with(ascii_lower(found.path), ".eml");
     if (!one_message) {
       if (beginning.compare(0, 5, "From ") == 0 && begins_mbox(beginning)) return mbox(found, file.get(), beginning);
       if (!looks_like_mail(beginning))

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "engine/base/ascii.h"
 #include "engine/io/fs.h"
 #include "query/api/api.h"
 #include "query/extract/extract.h"
@@ -70,12 +71,6 @@ std::string readable_body(std::string_view bytes, const mime::Message& parsed, b
   return out;
 }
 
-std::string lower_ascii(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
-}
-
 // People by address, in the order met. An envelope that only says "archive this" is no sign of a person.
 class Recipients {
  public:
@@ -93,7 +88,7 @@ class Recipients {
 
  private:
   void add(const std::string& address, const std::string& name, std::string_view source) {
-    auto [place, fresh] = places_.emplace(lower_ascii(address), list_.size());
+    auto [place, fresh] = places_.emplace(ascii_lower(address), list_.size());
     if (fresh) {
       if (list_.size() == kMaxRecipients) {
         places_.erase(place);
@@ -132,10 +127,10 @@ void compare(std::string_view here, std::string_view there, VariantView* variant
   using Fields = std::vector<VariantView::Field>;
   const auto left_over = [](const Fields& fields, const Fields& others) {
     std::multiset<VariantView::Field> unmatched;
-    for (const auto& [name, value] : others) unmatched.emplace(lower_ascii(name), value);
+    for (const auto& [name, value] : others) unmatched.emplace(ascii_lower(name), value);
     Fields out;
     for (const auto& [name, value] : fields) {
-      auto found = unmatched.find({lower_ascii(name), value});
+      auto found = unmatched.find({ascii_lower(name), value});
       if (found != unmatched.end()) {
         unmatched.erase(found);
       } else {

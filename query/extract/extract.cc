@@ -7,6 +7,7 @@
 #include <set>
 #include <unordered_set>
 
+#include "engine/base/ascii.h"
 #include "engine/base/limits.h"
 #include "query/extract/smime.h"
 
@@ -33,13 +34,6 @@ bool ends_with(std::string_view text, std::string_view suffix) {
   return text.size() >= suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return out;
-}
-
 template <size_t N>
 bool one_of(std::string_view text, const std::array<std::string_view, N>& names) {
   return std::find(names.begin(), names.end(), text) != names.end();
@@ -52,7 +46,7 @@ bool is_html(const Part& part) {
 }
 
 bool has_extension(const Part& part, std::string_view extension) {
-  return ends_with(lower(part.filename), extension);
+  return ends_with(ascii_lower(part.filename), extension);
 }
 
 bool named_html(const Part& part) { return has_extension(part, ".html") || has_extension(part, ".htm"); }
@@ -153,8 +147,8 @@ class Extraction {
     people(parsed);
     for (const Recipient& recipient : envelope) person({{}, recipient.address});
     journal_report_ = std::any_of(parsed.headers.begin(), parsed.headers.end(), [](const auto& header) {
-      return lower(header.first) == "x-ms-journal-report" ||
-             lower(header.first) == "x-ms-exchange-generated-message-source";
+      return ascii_lower(header.first) == "x-ms-journal-report" ||
+             ascii_lower(header.first) == "x-ms-exchange-generated-message-source";
     });
     read_parts(message, parsed, {}, 0);
     while (!queue_.empty()) {

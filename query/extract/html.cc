@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/ascii.h"
 #include "query/extract/entities.h"
 #include "query/extract/extract.h"
 
@@ -19,7 +20,6 @@ constexpr size_t kEntityBytes = 32;
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 template <size_t N>
 bool one_of(std::string_view name, const std::array<std::string_view, N>& names) {
@@ -80,7 +80,7 @@ Reference read_reference(std::string_view text) {
     const size_t first = i;
     uint32_t code = 0;
     for (; i < text.size() && i < kEntityBytes; ++i) {
-      const char c = lower(text[i]);
+      const char c = ascii_lower(text[i]);
       uint32_t digit;
       if (is_digit(c))
         digit = static_cast<uint32_t>(c - '0');
@@ -262,7 +262,7 @@ class Tokeniser {
     // A "<" ends it too: a row of unfinished tags would be quadratic.
     while (name_end < html_.size() && !is_space(html_[name_end]) && html_[name_end] != '>' &&
            html_[name_end] != '/' && html_[name_end] != '<') {
-      if (name.size() < kTagNameBytes) name.push_back(lower(html_[name_end]));
+      if (name.size() < kTagNameBytes) name.push_back(ascii_lower(html_[name_end]));
       ++name_end;
     }
     // "<marie@firme.example>" and "<http://…>" in text that only claims to be HTML.
@@ -307,7 +307,7 @@ class Tokeniser {
         }
       }
       if (name.size() == wanted.size() &&
-          std::equal(name.begin(), name.end(), wanted.begin(), [](char a, char b) { return lower(a) == b; }))
+          std::equal(name.begin(), name.end(), wanted.begin(), [](char a, char b) { return ascii_lower(a) == b; }))
         return resolve_references(value);
     }
     return {};
@@ -364,8 +364,7 @@ class Tokeniser {
       quotes_.pop_back();
       return;
     }
-    std::string kind = attribute(attributes, "type") + ' ' + attribute(attributes, "class");
-    std::transform(kind.begin(), kind.end(), kind.begin(), lower);
+    const std::string kind = ascii_lower(attribute(attributes, "type") + ' ' + attribute(attributes, "class"));
     const bool cited = kind.find("cite") != std::string::npos || kind.find("quote") != std::string::npos;
     quotes_.push_back(cited);
     if (cited) ++quoted_depth_;
@@ -379,7 +378,7 @@ class Tokeniser {
     for (size_t at = at_; (at = html_.find("</", at)) != std::string_view::npos; at += 2) {
       if (at + 2 + name.size() > html_.size()) break;
       if (!std::equal(name.begin(), name.end(), html_.begin() + static_cast<std::ptrdiff_t>(at) + 2,
-                      [](char a, char b) { return a == lower(b); }))
+                      [](char a, char b) { return a == ascii_lower(b); }))
         continue;
       if (name == "title" && title_.empty()) title_ = html_.substr(at_, at - at_);
       const size_t end = html_.find('>', at);

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/ascii.h"
+
 #include "query/extract/extract.h"
 
 namespace arch::extract {
@@ -55,9 +57,7 @@ bool is_separator(std::string_view line) {
       "message transféré",         "forwarded message",      "message transmis",  "ursprüngliche nachricht",
       "weitergeleitete nachricht", "begin forwarded message"};
   if (line.size() > 120) return false;
-  std::string low(line);
-  for (char& c : low)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  const std::string low = ascii_lower(line);
   if (starts_with(low, "begin forwarded message")) return true;
   if (low.empty() || (low[0] != '-' && low[0] != '_')) return false;
   return std::any_of(kWords.begin(), kWords.end(),

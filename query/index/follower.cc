@@ -5,6 +5,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "engine/base/ascii.h"
 #include "query/extract/extract.h"
 #include "query/index/attempt.h"
 #include "query/index/index.h"
@@ -157,9 +158,7 @@ void IndexWriter::State::add_headers(const mime::Message& parsed, MessageText* t
   size_t left = kHeaderPieces;
   for (const auto& [name, value] : parsed.headers) {
     if (options.headers.empty() || left == 0) return;
-    std::string lower = name;
-    for (char& c : lower)
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    std::string lower = ascii_lower(name);
     if (std::find(options.headers.begin(), options.headers.end(), lower) == options.headers.end()) continue;
     --left;
     text->push_back({TextPiece::kHeader, std::move(lower), value.substr(0, kHeaderValueBytes)});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/base/ascii.h"
 #include "query/extract/extract.h"
 
 namespace arch::page {
@@ -16,13 +17,6 @@ constexpr size_t kMaxValueBytes = 4'000;
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = lower(c);
-  return out;
-}
-
 template <size_t N>
 bool one_of(std::string_view name, const std::array<std::string_view, N>& names) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -99,7 +93,7 @@ bool is_plain_value(std::string_view value) {
 bool is_safe_style(std::string_view value) {
   if (is_plain_value(value)) return true;
   for (std::string_view function : {"rgb(", "rgba("})
-    if (value.size() > function.size() + 1 && lower(value.substr(0, function.size())) == function &&
+    if (value.size() > function.size() + 1 && ascii_lower(value.substr(0, function.size())) == function &&
         value.back() == ')')
       return is_plain_value(value.substr(function.size(), value.size() - function.size() - 1));
   return false;
@@ -119,7 +113,7 @@ std::string safe_style(std::string_view style, size_t* removed) {
     style = end == std::string_view::npos ? std::string_view() : style.substr(end + 1);
     const size_t colon = declaration.find(':');
     if (colon == std::string_view::npos) continue;
-    const std::string name = lower(trimmed(declaration.substr(0, colon)));
+    const std::string name = ascii_lower(trimmed(declaration.substr(0, colon)));
     std::string_view value = trimmed(declaration.substr(colon + 1));
     if (const size_t important = value.find('!'); important != std::string_view::npos)
       value = trimmed(value.substr(0, important));
@@ -128,7 +122,7 @@ std::string safe_style(std::string_view style, size_t* removed) {
     if (name == "font-family")
       bare.erase(std::remove_if(bare.begin(), bare.end(), [](char c) { return c == '"' || c == '\''; }), bare.end());
     if (!one_of(name, kProperties) || !is_safe_style(bare)) {
-      if (lower(value).find('(') != std::string::npos) ++*removed;
+      if (ascii_lower(value).find('(') != std::string::npos) ++*removed;
       continue;
     }
     out += name + ":" + bare + ";";
@@ -229,7 +223,7 @@ class Cleaner {
     }
     size_t end = name_at;
     while (end < html_.size() && !is_space(html_[end]) && html_[end] != '/' && html_[end] != '>') ++end;
-    const std::string name = lower(html_.substr(name_at, std::min<size_t>(end - name_at, 40)));
+    const std::string name = ascii_lower(html_.substr(name_at, std::min<size_t>(end - name_at, 40)));
     at_ = end;
     const std::vector<Attribute> attributes = read_attributes();
     if (closing) {
@@ -255,7 +249,7 @@ class Cleaner {
         ++at_;
       if (at_ == begin) ++at_;  // a "=" where a name should be
       Attribute attribute;
-      attribute.name = lower(html_.substr(begin, std::min<size_t>(at_ - begin, 40)));
+      attribute.name = ascii_lower(html_.substr(begin, std::min<size_t>(at_ - begin, 40)));
       while (at_ < html_.size() && is_space(html_[at_])) ++at_;
       if (at_ < html_.size() && html_[at_] == '=') {
         ++at_;
@@ -315,7 +309,7 @@ class Cleaner {
   size_t note_link(const std::string& link) {
     const std::string_view address = trimmed(link);
     if (address.empty() || address.size() > kMaxLinkBytes || address.front() == '#') return 0;
-    const std::string start = lower(address.substr(0, 8));
+    const std::string start = ascii_lower(address.substr(0, 8));
     if (start.rfind("http:", 0) != 0 && start.rfind("https:", 0) != 0 && start.rfind("mailto:", 0) != 0) {
       ++out_.removed;
       return 0;
@@ -333,7 +327,7 @@ class Cleaner {
       if (attribute.name == "width" && is_plain_value(attribute.value)) width = attribute.value;
       if (attribute.name == "height" && is_plain_value(attribute.value)) height = attribute.value;
     }
-    if (lower(source.substr(0, 4)) == "cid:") {
+    if (ascii_lower(source.substr(0, 4)) == "cid:") {
       const std::string data = inline_image_ ? inline_image_(std::string_view(source).substr(4)) : std::string();
       if (!data.empty()) {
         std::string tag = "<img src=\"" + escape_html(data) + "\" alt=\"" + escape_html(alt) + "\"";
@@ -369,7 +363,8 @@ class Cleaner {
       }
       const std::string_view tail = html_.substr(end + 2, name.size() + 1);
       from = end + 2;
-      found = tail.size() > name.size() && lower(tail.substr(0, name.size())) == name && !is_letter(tail.back());
+      found =
+          tail.size() > name.size() && ascii_lower(tail.substr(0, name.size())) == name && !is_letter(tail.back());
     }
     const size_t close = html_.find('>', from);
     at_ = close == std::string_view::npos ? html_.size() : close + 1;

@@ -1,6 +1,7 @@
 // The search page: what was asked, as it was understood, and one page of answers; beside it the mail that is open.
 #include <algorithm>
 
+#include "engine/base/ascii.h"
 #include "query/language/query.h"
 #include "query/page/clean_html.h"
 #include "query/page/context.h"
@@ -137,8 +138,7 @@ std::string clip_text(const MessageInfo& info) {
     } else if (const size_t slash = attachment.media_type.find('/'); slash != std::string::npos) {
       kind = attachment.media_type.substr(slash + 1);
     }
-    for (char& c : kind)
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    kind = ascii_lower(kind);
     if (!kind.empty() && kind.size() <= 12 && std::find(kinds.begin(), kinds.end(), kind) == kinds.end())
       kinds.push_back(kind);
     if (kinds.size() == 4) break;

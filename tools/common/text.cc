@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <numeric>
 
+#include "engine/base/ascii.h"
+
 namespace arch::tool {
 namespace {
 
@@ -57,9 +59,7 @@ bool split_number(std::string_view text, double* number, std::string* unit) {
   if (end == 0 || end > 18 || text[0] == '.') return false;
   *number = std::strtod(std::string(text.substr(0, end)).c_str(), nullptr);
   while (end < text.size() && text[end] == ' ') ++end;
-  *unit = std::string(text.substr(end));
-  for (char& c : *unit)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  *unit = ascii_lower(text.substr(end));
   return true;
 }
 

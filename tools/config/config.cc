@@ -11,6 +11,7 @@
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
+#include "engine/base/ascii.h"
 #include "tools/common/text.h"
 
 namespace arch::config {
@@ -118,7 +119,7 @@ Result<std::vector<std::string>> as_header_names(const toml::node& node, const P
     for (char& c : name) {
       if (c <= ' ' || c > '~' || c == ':')
         return wrong(place, quoted(name) + " is no name of a header field", "write for example \"X-Run-Id\"");
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+      c = ascii_lower(c);
     }
   }
   return names;
@@ -129,8 +130,7 @@ Result<std::vector<std::string>> as_domains(const toml::node& node, const Place&
   for (std::string& domain : domains) {
     if (domain.find_first_of("@ ,/*") != std::string::npos || domain.front() == '.' || domain.back() == '.')
       return wrong(place, quoted(domain) + " is no domain", "write for example \"example.fr\"; subdomains count too");
-    for (char& c : domain)
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    domain = ascii_lower(domain);
   }
   return domains;
 }
