@@ -56,10 +56,7 @@ class Archive::State::Step {
       } else {
         batch.put(Column::kMessageId, mail_key_key(info.mail_key) + be64(number), {});
       }
-      if (!queue_id.empty()) {
-        queued_.emplace(queue_id, Queued{info, made.content});
-        fresh_.emplace(number, Queued{info, made.content});
-      }
+      if (!queue_id.empty()) fresh_.emplace(number, Fresh{info, made.content});
       numbers_.emplace(delivery.digest, number);
       sizes_.emplace(number, size);
       known = number;
@@ -68,10 +65,12 @@ class Archive::State::Step {
       ++stats.messages;
     } else {
       batch.put(Column::kAgain, be64(*known) + be64(sequence), {});
-      if (!queue_id.empty()) ARCH_TRY_VOID(queue_again(queue_id, *known));
     }
     batch.put(Column::kDelivery, be64(sequence), rows::encode_delivery_row(*known, delivery));
-    if (!queue_id.empty()) batch.put(Column::kQueue, queue_key(queue_id) + be64(sequence), {});
+    if (!queue_id.empty()) {
+      batch.put(Column::kQueue, queue_key(queue_id) + be64(sequence), {});
+      queued_.emplace(queue_id, *known);
+    }
     if (delivery.channel == Channel::kImport)
       batch.put(Column::kImport, import_key(delivery.digest, delivery.origin), {});
     totals_.received_bytes += size;
@@ -125,24 +124,10 @@ class Archive::State::Step {
     return &(days_[day] = value ? decode_usage_day(*value) : ArchiveUsage::Day{});
   }
 
-  struct Queued {
+  struct Fresh {
     MessageInfo info;
-    uint64_t content = 0;  // 0: not known yet
+    uint64_t content = 0;  // Summary::content; 0: not known yet
   };
-
-  // A known message under another queue id: a copy of that one may follow within this step.
-  Result<void> queue_again(const std::string& queue_id, uint64_t number) {
-    auto fresh = fresh_.find(number);
-    if (fresh != fresh_.end()) {
-      queued_.emplace(queue_id, fresh->second);
-      return {};
-    }
-    // One that came first in this very step, and without a queue id, has no row yet; a copy meets it by its mail key.
-    if (number > state_.totals.last_message) return {};
-    ARCH_TRY(MessageInfo info, state_.info(number));
-    queued_.emplace(queue_id, Queued{std::move(info), 0});
-    return {};
-  }
 
   // Postfix reuses a queue id within days, by chance: what else names the mail has to agree.
   static bool may_be_one_mail(const MessageInfo& a, const MessageInfo& b) {
@@ -152,37 +137,55 @@ class Archive::State::Step {
     return a.from == b.from && a.subject == b.subject && a.sent == b.sent;
   }
 
+  /// A message that came with a queue id, in this step or before.
+  Result<std::optional<Fresh>> queued_message(uint64_t number) {
+    auto fresh = fresh_.find(number);
+    if (fresh != fresh_.end()) return std::optional<Fresh>(fresh->second);
+    // One that came first in this very step, and without a queue id, has no row yet; a copy meets it by its mail key.
+    if (number > state_.totals.last_message) return std::optional<Fresh>();
+    ARCH_TRY(MessageInfo info, state_.info(number));
+    return std::optional<Fresh>(Fresh{std::move(info), 0});
+  }
+
+  /// Numbers of the messages that came with this queue id: those of this step, then the older ones.
+  Result<std::vector<uint64_t>> with_queue_id(const std::string& queue_id) {
+    std::vector<uint64_t> numbers;
+    for (auto [each, last] = queued_.equal_range(queue_id); each != last; ++each) numbers.push_back(each->second);
+    std::vector<uint64_t> sequences;
+    const std::string key = queue_key(queue_id);
+    ARCH_TRY_VOID(state_.catalog->scan(Column::kQueue, key, key, [&](std::string_view row, std::string_view) {
+      sequences.push_back(from_be64(row.substr(8)));
+      return sequences.size() < kQueueIdUses;
+    }));
+    for (uint64_t sequence : sequences) {
+      ARCH_TRY(auto row, state_.catalog->get(Column::kDelivery, be64(sequence)));
+      if (!row) continue;
+      ARCH_TRY(DeliveryInfo delivery, rows::decode_delivery_row(*row, sequence));
+      numbers.push_back(delivery.message);
+    }
+    return numbers;
+  }
+
   // A copy of the mail that came another way from the same queue: both are kept, and are one mail in every answer.
   Result<void> join(MessageInfo* info, const Summary& made) {
-    std::optional<Queued> partner;
-    for (auto [each, last] = queued_.equal_range(made.queue_id); each != last && !partner; ++each)
-      if (may_be_one_mail(each->second.info, *info)) partner = each->second;
-    if (!partner) {
-      std::vector<uint64_t> sequences;
-      const std::string key = queue_key(made.queue_id);
-      ARCH_TRY_VOID(state_.catalog->scan(Column::kQueue, key, key, [&](std::string_view row, std::string_view) {
-        sequences.push_back(from_be64(row.substr(8)));
-        return sequences.size() < kQueueIdUses;
-      }));
-      for (uint64_t sequence : sequences) {
-        ARCH_TRY(auto row, state_.catalog->get(Column::kDelivery, be64(sequence)));
-        if (!row) continue;
-        ARCH_TRY(DeliveryInfo delivery, rows::decode_delivery_row(*row, sequence));
-        ARCH_TRY(MessageInfo other, state_.info(delivery.message));
-        if (other.digest == info->digest || !may_be_one_mail(other, *info)) continue;
-        partner = Queued{std::move(other), 0};
-        break;
+    ARCH_TRY(std::vector<uint64_t> numbers, with_queue_id(made.queue_id));
+    for (uint64_t number : numbers) {
+      ARCH_TRY(std::optional<Fresh> partner, queued_message(number));
+      if (!partner || !may_be_one_mail(partner->info, *info)) continue;
+      bool same = partner->info.mail_key == info->mail_key;
+      // Without a Message-ID the keys differ by trace fields already; with one, they differ when the content does.
+      if (!same && info->message_id.empty()) {
+        if (partner->content == 0) {
+          auto bytes = state_.message(number, partner->info.digest, nullptr);
+          if (bytes)
+            partner->content = mime::content_key(*bytes, mime::parse_fields(*bytes));  // else: joined as differing
+        }
+        same = partner->content == made.content;
       }
+      info->mail_key = partner->info.mail_key;
+      ++(same ? totals_.joined_same : totals_.joined_differing);
+      return {};
     }
-    if (!partner) return {};
-    if (partner->info.mail_key != info->mail_key && partner->content == 0) {
-      auto bytes = state_.message(partner->info.number, partner->info.digest, nullptr);
-      if (bytes)
-        partner->content = mime::content_key(*bytes, mime::parse_fields(*bytes));  // else: joined as differing
-    }
-    const bool same = partner->info.mail_key == info->mail_key || partner->content == made.content;
-    info->mail_key = partner->info.mail_key;
-    ++(same ? totals_.joined_same : totals_.joined_differing);
     return {};
   }
 
@@ -212,8 +215,8 @@ class Archive::State::Step {
   std::unordered_map<Digest, uint64_t, DigestHash> numbers_;
   std::unordered_map<uint64_t, uint64_t> sizes_;
   std::unordered_map<std::string, uint64_t> threads_;
-  std::unordered_multimap<std::string, Queued> queued_;
-  std::unordered_map<uint64_t, Queued> fresh_;  // messages of this step that came with a queue id
+  std::unordered_multimap<std::string, uint64_t> queued_;  // queue id -> message, of this step
+  std::unordered_map<uint64_t, Fresh> fresh_;  // messages of this step whose first delivery had a queue id
   std::map<int64_t, ArchiveUsage::Day> days_;
 };
 

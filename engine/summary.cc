@@ -35,6 +35,12 @@ Direction direction_of(const mime::Message& parsed, const Delivery& delivery, co
   return own.direction(sender, !delivery.auth_user.empty(), recipients);
 }
 
+// Under which a mail server handed this delivery over; empty for imports.
+std::string queue_id_of(const mime::Message& parsed, const Delivery& delivery) {
+  if (delivery.channel == Channel::kImport || !delivery.queue_id.empty()) return delivery.queue_id;
+  return mime::queue_id_of(parsed, delivery.mta_host);
+}
+
 std::vector<mime::Address> first_addresses(const std::vector<mime::Address>& addresses) {
   std::vector<mime::Address> out(addresses.begin(), addresses.begin() + static_cast<std::ptrdiff_t>(std::min(
                                                                             addresses.size(), kListedAddresses)));
@@ -46,11 +52,6 @@ std::vector<mime::Address> first_addresses(const std::vector<mime::Address>& add
 }
 
 }  // namespace
-
-std::string queue_id_of(std::string_view message, const Delivery& delivery) {
-  if (delivery.channel == Channel::kImport || !delivery.queue_id.empty()) return delivery.queue_id;
-  return mime::queue_id_of(message, delivery.mta_host);
-}
 
 Summary summarise(std::string_view message, const Delivery& delivery, const OwnDomains& own) {
   const mime::Message parsed = mime::parse(message);
@@ -90,8 +91,8 @@ Summary summarise(std::string_view message, const Delivery& delivery, const OwnD
     info.attachments.push_back(std::move(attachment));
   }
   summary.references = parsed.references;
-  summary.queue_id = queue_id_of(message, delivery);
-  if (!summary.queue_id.empty()) summary.content = mime::content_key(message, parsed);
+  summary.queue_id = queue_id_of(parsed, delivery);
+  if (!summary.queue_id.empty() && info.message_id.empty()) summary.content = mime::content_key(message, parsed);
   return summary;
 }
 

@@ -8,11 +8,7 @@ namespace arch::mime {
 
 namespace {
 
-using internal::Field;
-using internal::HeaderBlock;
 using internal::same_name;
-
-bool no_boundary(std::string_view) { return false; }
 
 // The word behind `keyword`, outside comments and in front of the date. RFC 5321 section 4.4.
 std::string_view word_behind(std::string_view received, std::string_view keyword) {
@@ -38,26 +34,24 @@ std::string_view word_behind(std::string_view received, std::string_view keyword
 }
 
 // What may stand above the topmost Received field.
-bool is_delivery_field(const Field& field) {
-  for (std::string_view name : {"Return-Path", "Delivered-To", "X-Original-To"})
-    if (same_name(field.name, name)) return true;
+bool is_delivery_field(std::string_view name) {
+  for (std::string_view known : {"Return-Path", "Delivered-To", "X-Original-To"})
+    if (same_name(name, known)) return true;
   return false;
 }
 
 }  // namespace
 
-std::string queue_id_of(std::string_view message, std::string_view mta_host) {
-  const HeaderBlock block = internal::scan_headers(message, 0, true, no_boundary);
-  for (const Field& field : block.fields) {
-    if (!same_name(field.name, "Received")) {
-      if (is_delivery_field(field)) continue;
+std::string queue_id_of(const Message& message, std::string_view mta_host) {
+  for (const auto& [name, value] : message.headers) {
+    if (!same_name(name, "Received")) {
+      if (is_delivery_field(name)) continue;
       return {};
     }
-    const std::string received = internal::unfold(field.value);
-    if (received.find("Postfix") == std::string::npos) return {};
-    const bool ours = mta_host.empty() ? received.find("(Postfix, from userid ") != std::string::npos
-                                       : same_name(word_behind(received, "by"), mta_host);
-    return ours ? std::string(word_behind(received, "id")) : std::string();
+    if (value.find("Postfix") == std::string::npos) return {};
+    const bool ours = mta_host.empty() ? value.find("(Postfix, from userid ") != std::string::npos
+                                       : same_name(word_behind(value, "by"), mta_host);
+    return ours ? std::string(word_behind(value, "id")) : std::string();
   }
   return {};
 }

@@ -4,10 +4,12 @@
 #include <string>
 #include <string_view>
 
+#include "engine/mime/message.h"
+
 namespace arch::mime {
 
 /// Postfix's queue id in the topmost Received field when `mta_host` wrote it there, or, with `mta_host` empty, when it is a
 /// local submission ("from userid"): the only place where a copy that came without XFORWARD tells it. Empty when there is none.
-std::string queue_id_of(std::string_view message, std::string_view mta_host);
+std::string queue_id_of(const Message& message, std::string_view mta_host);
 
 }  // namespace arch::mime

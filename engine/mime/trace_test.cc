@@ -15,20 +15,22 @@ const std::string kReceived =
     "<x@eux.example>; Wed, 25 Nov 2026 10:00:00 +0100 (CET)\r\n";
 const std::string kHost = "mx.nous.example";
 
+std::string queue_id(const std::string& message, std::string_view host) { return queue_id_of(parse(message), host); }
+
 TEST(Trace, TheQueueIdIsReadWhereOurServerWroteIt) {
-  EXPECT_EQ(queue_id_of(kReceived + kMilter, kHost), "4ABC");
-  EXPECT_EQ(queue_id_of("Return-Path: <>\r\n" + kReceived + kMilter, kHost), "4ABC");
-  EXPECT_EQ(queue_id_of(kReceived + kMilter, "other.example"), "");
-  EXPECT_EQ(queue_id_of(kReceived + kMilter, ""), "") << "it came by SMTP";
+  EXPECT_EQ(queue_id(kReceived + kMilter, kHost), "4ABC");
+  EXPECT_EQ(queue_id("Return-Path: <>\r\n" + kReceived + kMilter, kHost), "4ABC");
+  EXPECT_EQ(queue_id(kReceived + kMilter, "other.example"), "");
+  EXPECT_EQ(queue_id(kReceived + kMilter, ""), "") << "it came by SMTP";
   const std::string local =
       "Received: by mx.nous.example (Postfix, from userid 0)\r\n\tid 5DEF01; Wed, 25 Nov 2026 10:00:00 +0100 "
       "(CET)\r\n";
-  EXPECT_EQ(queue_id_of(local + kMilter, kHost), "5DEF01");
-  EXPECT_EQ(queue_id_of(local + kMilter, ""), "5DEF01");
-  EXPECT_EQ(queue_id_of(kMilter, kHost), "");
-  EXPECT_EQ(queue_id_of("X: 1\r\n" + local, kHost), "") << "not on top";
-  EXPECT_EQ(queue_id_of("Received: by mx.nous.example (Exim) id 1a-2b-3c; x\r\n\r\n", kHost), "");
-  EXPECT_EQ(queue_id_of("Received: from a (by mx.nous.example id 9) by x (Postfix) id 7; d\r\n\r\n", kHost), "");
+  EXPECT_EQ(queue_id(local + kMilter, kHost), "5DEF01");
+  EXPECT_EQ(queue_id(local + kMilter, ""), "5DEF01");
+  EXPECT_EQ(queue_id(kMilter, kHost), "");
+  EXPECT_EQ(queue_id("X: 1\r\n" + local, kHost), "") << "not on top";
+  EXPECT_EQ(queue_id("Received: by mx.nous.example (Exim) id 1a-2b-3c; x\r\n\r\n", kHost), "");
+  EXPECT_EQ(queue_id("Received: from a (by mx.nous.example id 9) by x (Postfix) id 7; d\r\n\r\n", kHost), "");
 }
 
 }  // namespace
