@@ -176,7 +176,7 @@ struct Archive::State {
   Result<MessageInfo> info(uint64_t number) const;
   Result<void> refresh() const;
 
-  /// One atomic step of apply(); see apply.cc.
+  /// One atomic step of apply(); see apply_step.h.
   class Step;
   Result<void> apply_segments(const std::function<bool()>& stop, ApplyStats* stats,
                               const std::function<void(const ApplyStats&)>& progress);
