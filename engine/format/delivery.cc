@@ -102,6 +102,11 @@ std::string_view channel_name(Channel channel) {
   return "unknown";
 }
 
+std::string without_brackets(std::string_view path) {
+  if (path.size() >= 2 && path.front() == '<' && path.back() == '>') path = path.substr(1, path.size() - 2);
+  return std::string(path);
+}
+
 bool is_archive_copy(const Delivery& delivery) {
   return (delivery.channel == Channel::kLmtp || delivery.channel == Channel::kSmtp) && delivery.rcpt.size() == 1 &&
          delivery.rcpt.front().notify == "NEVER";

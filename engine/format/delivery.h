@@ -61,6 +61,9 @@ struct Delivery {
   bool operator==(const Delivery&) const = default;
 };
 
+/// A path as SMTP writes it ("<a@b>") or as a person does ("a@b"): the address.
+std::string without_brackets(std::string_view path);
+
 /// A copy that always_bcc of Postfix made: its one recipient is the archive, not a person (RCPT TO … NOTIFY=NEVER).
 bool is_archive_copy(const Delivery& delivery);
 

@@ -62,12 +62,6 @@ std::optional<std::string_view> take_string(std::string_view* bytes) {
   return text;
 }
 
-std::string without_brackets(std::string_view address) {
-  if (address.size() >= 2 && address.front() == '<' && address.back() == '>')
-    address = address.substr(1, address.size() - 2);
-  return std::string(address);
-}
-
 // Malformed xtext is kept as it came: it is a record of what was said, nothing acts on it.
 std::string decoded(std::string_view text) { return ingest::decode_xtext(text).value_or(std::string(text)); }
 

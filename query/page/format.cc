@@ -81,26 +81,26 @@ std::string mails_text(uint64_t mails, const Strings& strings) {
 }
 
 Date civil(int64_t day) {
-  // Days from 0000-03-01, in eras of 400 years.
-  const int64_t z = day + 719'468;
-  const int64_t era = (z >= 0 ? z : z - 146'096) / 146'097;
-  const auto of_era = static_cast<unsigned>(z - era * 146'097);
-  const unsigned year_of_era = (of_era - of_era / 1'460 + of_era / 36'524 - of_era / 146'096) / 365;
-  const unsigned of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const unsigned shifted = (5 * of_year + 2) / 153;
-  const unsigned month = shifted < 10 ? shifted + 3 : shifted - 9;
-  return {static_cast<int64_t>(year_of_era) + era * 400 + (month <= 2 ? 1 : 0), month,
-          of_year - (153 * shifted + 2) / 5 + 1};
+  Date date;
+  civil_from_days(day, &date.year, &date.month, &date.day);
+  return date;
+}
+
+std::string_view way_text(Direction direction, const Strings& strings) {
+  switch (direction) {
+    case Direction::kIncoming:
+      return strings.incoming;
+    case Direction::kOutgoing:
+      return strings.outgoing;
+    case Direction::kInternal:
+      return strings.internal;
+    case Direction::kUnknown:
+      break;
+  }
+  return {};
 }
 
 int64_t local_day(UnixNs time, const query::Timezone& zone) { return zone.day_of(floor_seconds(time)); }
-
-std::string day_iso(int64_t day) {
-  const Date date = civil(day);
-  char text[48];
-  std::snprintf(text, sizeof text, "%04lld-%02u-%02u", static_cast<long long>(date.year), date.month, date.day);
-  return text;
-}
 
 std::string month_text(int64_t year, unsigned month, const Strings& strings) {
   return std::string((french(strings) ? kMonthsFr : kMonthsEn)[(month + 11) % 12]) + " " + std::to_string(year);

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "engine/base/clock.h"
+#include "engine/people/own_domains.h"
 #include "query/language/timezone.h"
 #include "query/page/strings.h"
 
@@ -24,7 +25,6 @@ std::string mails_text(uint64_t mails, const Strings& strings);
 int64_t local_day(UnixNs time, const query::Timezone& zone);
 /// "vendredi 15 mars 2024", "Friday 15 March 2024"; "Aujourd’hui" and "Hier" near `today`.
 std::string day_text(int64_t day, int64_t today, const Strings& strings);
-std::string day_iso(int64_t day);  ///< "2024-03-15"
 /// "09:12"
 std::string time_text(UnixNs time, const query::Timezone& zone);
 /// "15 mars 2024, 09:12:44 (+01:00)"
@@ -33,9 +33,11 @@ std::string exact_text(UnixNs time, const query::Timezone& zone, const Strings& 
 std::string month_text(int64_t year, unsigned month, const Strings& strings);
 
 struct Date {
-  int64_t year;
-  unsigned month, day;
+  int64_t year = 0;
+  unsigned month = 0, day = 0;
 };
-Date civil(int64_t day);  ///< proleptic Gregorian
+Date civil(int64_t day);
+/// "Entrant", "Outgoing"; empty when it is not known.
+std::string_view way_text(Direction direction, const Strings& strings);
 
 }  // namespace arch::page

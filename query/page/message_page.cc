@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/format/segment.h"
 #include "engine/mime/message.h"
 #include "query/extract/extract.h"
 #include "query/page/clean_html.h"
@@ -19,19 +20,6 @@ constexpr size_t kSourceBytes = 1u << 20;
 constexpr uint64_t kHtmlBytes = 4u << 20;
 constexpr uint64_t kInlineImageBytes = 2u << 20;  // of one picture that the text shows
 constexpr uint64_t kInlineImagesBytes = 16u << 20;
-
-std::string base64(std::string_view bytes) {
-  constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t group = 0;
-    for (size_t j = 0; j < 3; ++j)
-      group = group << 8 | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0);
-    for (size_t j = 0; j < 4; ++j) out += i + j <= bytes.size() ? kDigits[group >> (18 - 6 * j) & 63] : '=';
-  }
-  return out;
-}
 
 // The part that a mail program would show as HTML: the first that is no attachment and not inside an embedded mail.
 const mime::Part* html_part(const std::vector<mime::Part>& parts) {
@@ -55,7 +43,9 @@ CleanHtml cleaned(std::string_view bytes, const std::vector<mime::Part>& parts, 
       const std::string content = mime::decode_content(bytes, part, kInlineImageBytes + 1);
       if (content.size() > kInlineImageBytes || content.size() > left) return {};
       left -= content.size();
-      return "data:" + part.media_type + ";base64," + base64(content);
+      std::string url = "data:" + part.media_type + ";base64,";
+      segment_format::append_base64(content, {}, &url);
+      return url;
     }
     return {};
   };
@@ -90,31 +80,17 @@ std::string body_html(std::string_view body) {
   return quoting ? out + "</span>" : out;
 }
 
-std::string_view way_text(Direction direction, const Strings& strings) {
-  switch (direction) {
-    case Direction::kIncoming:
-      return strings.incoming;
-    case Direction::kOutgoing:
-      return strings.outgoing;
-    case Direction::kInternal:
-      return strings.internal;
-    case Direction::kUnknown:
-      break;
-  }
-  return {};
-}
-
 class Article {
  public:
-  Article(const Context& context, const api::MessageView& view, std::string_view bytes)
-      : context_(context), strings_(context.strings), view_(view), bytes_(bytes), data_{Data::type::object} {}
+  Article(const Context& context, const api::MessageView& view)
+      : context_(context), strings_(context.strings), view_(view), data_{Data::type::object} {}
 
-  std::string render_at(std::string_view path, const Parameters& parameters) {
+  Result<std::string> render_at(std::string_view path, const Parameters& parameters) {
     const std::string id = view_.info.digest.hex();
     data_.set("t", context_.words());
     head(id);
     attachments(id);
-    content(id, path, parameters);
+    ARCH_TRY_VOID(content(id, path, parameters));
     variants();
     deliveries();
     headers();
@@ -177,7 +153,7 @@ class Article {
     data_.set("has_attachments", any);
   }
 
-  void content(const std::string& id, std::string_view path, const Parameters& parameters) {
+  Result<void> content(const std::string& id, std::string_view path, const Parameters& parameters) {
     const mime::Part* html = html_part(view_.parts);
     const bool showing_html = html != nullptr && context_.parameter("view") == "html";
     data_.set("showing_text", !showing_html);
@@ -191,15 +167,17 @@ class Article {
     if (!showing_html) {
       if (!view_.body.empty()) data_.set("body", body_html(view_.body));
       data_.set("cut", view_.body_cut);
-      return;
+      return {};
     }
     data_.set("preview_url", "/preview/" + id);
-    const CleanHtml clean = cleaned(bytes_, view_.parts, *html);
+    ARCH_TRY(const std::string bytes, context_.archive.get(view_.info.digest));
+    const CleanHtml clean = cleaned(bytes, view_.parts, *html);
     if (clean.remote_images > 0) data_.set("remote", number_text(clean.remote_images, strings_));
     Data links{Data::type::list};
     for (const std::string& link : clean.links) links.push_back(link);
     data_.set("links", links);
     data_.set("has_links", !clean.links.empty());
+    return {};
   }
 
   void variants() {
@@ -271,7 +249,6 @@ class Article {
   const Context& context_;
   const Strings& strings_;
   const api::MessageView& view_;
-  const std::string_view bytes_;
   Data data_;
 };
 
@@ -280,8 +257,7 @@ class Article {
 Result<std::string> message_article(const Context& context, const std::string& id, std::string_view path,
                                     const Parameters& parameters) {
   ARCH_TRY(api::MessageView view, api::view_message(context.archive, id));
-  ARCH_TRY(std::string bytes, context.archive.get(view.info.digest));
-  return Article(context, view, bytes).render_at(path, parameters);
+  return Article(context, view).render_at(path, parameters);
 }
 
 Response message_page(const Context& context, const std::string& id) {

@@ -15,6 +15,7 @@
 #include <sstream>
 
 #include "query/index/index.h"
+#include "query/language/dates.h"
 #include "query/page/format.h"
 #include "query/page/strings.h"
 
@@ -132,7 +133,7 @@ TEST(PageFormat, NumbersSizesAndDaysAreTheReaders) {
   EXPECT_EQ(day_text(19'797, 20'000, kEnglish), "Friday 15 March 2024");
   EXPECT_EQ(day_text(19'783, 20'000, kFrench), "vendredi 1er mars 2024");
   EXPECT_EQ(day_text(20'000, 20'000, kFrench), "Aujourd\u2019hui");
-  EXPECT_EQ(day_iso(-1), "1969-12-31");
+  EXPECT_EQ(query::format_day(-1), "1969-12-31");
   EXPECT_EQ(time_text(-kNsPerSecond, utc), "23:59");
 }
 

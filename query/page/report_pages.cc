@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "query/language/dates.h"
 #include "query/page/context.h"
 #include "query/page/format.h"
 
@@ -98,7 +99,7 @@ Response capacity_page(const Context& context) {
     if (days < 36'500) {
       const int64_t day = local_day(context.now, context.zone) + static_cast<int64_t>(days);
       data.set("full", day_text(day, INT64_MIN + 2, strings));
-      data.set("full_iso", day_iso(day));
+      data.set("full_iso", query::format_day(day));
     }
   }
   months(usage, strings, &data);

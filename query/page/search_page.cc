@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "engine/base/ascii.h"
+#include "query/language/dates.h"
 #include "query/language/query.h"
 #include "query/page/clean_html.h"
 #include "query/page/context.h"
@@ -146,20 +147,6 @@ std::string clip_text(const MessageInfo& info) {
   std::string out = std::to_string(info.attachment_count);
   for (size_t i = 0; i < kinds.size(); ++i) out += (i == 0 ? " (" : ", ") + kinds[i];
   return kinds.empty() ? out : out + ")";
-}
-
-std::string_view way_text(Direction direction, const Strings& strings) {
-  switch (direction) {
-    case Direction::kIncoming:
-      return strings.incoming;
-    case Direction::kOutgoing:
-      return strings.outgoing;
-    case Direction::kInternal:
-      return strings.internal;
-    case Direction::kUnknown:
-      return {};
-  }
-  return {};
 }
 
 std::string index_text(const search::Completeness& index, const Context& context) {
@@ -328,7 +315,7 @@ class SearchPage {
     const auto close_day = [&] {
       if (!any) return;
       Data day{Data::type::object};
-      day.set("iso", day_iso(current));
+      day.set("iso", query::format_day(current));
       day.set("name", day_text(current, today, context_.strings));
       day.set("hits", hits);
       days.push_back(day);

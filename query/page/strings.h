@@ -10,14 +10,15 @@ namespace arch::page {
 
 #define ARCH_PAGE_STRINGS(X)                                                                                         \
   X(lang)                                                                                                            \
-  X(title) X(skip) X(search) X(search_label) X(search_hint) X(capacity) X(status) X(other_lang) X(other_lang_code)   \
-      X(more_ways) X(from) X(to) X(subject) X(words) X(after) X(before) X(attachments) X(with_attachment)            \
-          X(direction) X(any) X(incoming) X(outgoing) X(internal) X(unknown) X(operators) X(operator_) X(meaning)    \
-              X(example) X(understood) X(remove) X(results) X(one_mail) X(many_mails) X(no_mail) X(no_mail_advice)   \
-                  X(newest) X(oldest) X(sort) X(next) X(previous) X(page) X(no_subject) X(no_sender) X(copies) X(    \
-                      index_complete) X(index_to) X(index_behind) X(index_pending) X(index_unread) X(index_partial)  \
-                      X(index_none) X(at_least) X(error) X(error_advice) X(not_found) X(not_found_advice) X(message) \
-                          X(date) X(received) X(captured) X(cc) X(bcc) X(also_to) X(by_envelope) X(size) X(thread)   \
+  X(title)                                                                                                           \
+  X(skip) X(search) X(search_label) X(search_hint) X(capacity) X(status) X(other_lang) X(other_lang_code) X(         \
+      more_ways) X(from) X(to) X(subject) X(words) X(after) X(before) X(attachments) X(with_attachment) X(direction) \
+      X(any) X(incoming) X(outgoing) X(internal) X(unknown) X(operators) X(operator_) X(meaning) X(example)          \
+          X(understood) X(remove) X(results) X(one_mail) X(many_mails) X(no_mail) X(no_mail_advice) X(newest)        \
+              X(oldest) X(sort) X(next) X(previous) X(page) X(no_subject) X(no_sender) X(copies) X(index_complete)   \
+                  X(index_to) X(index_behind) X(index_pending) X(index_unread) X(index_partial) X(index_none)        \
+                      X(at_least) X(error) X(error_advice) X(not_found) X(not_found_advice) X(message) X(date)       \
+                          X(received) X(captured) X(cc) X(bcc) X(also_to) X(by_envelope) X(size) X(thread)           \
                               X(thread_advice) X(download) X(source) X(text) X(html) X(html_advice) X(links)         \
                                   X(remote_blocked) X(all_headers) X(deliveries) X(delivery_how) X(delivery_from)    \
                                       X(delivery_to) X(queue_id) X(client) X(login) X(variants) X(same_text)         \

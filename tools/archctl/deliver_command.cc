@@ -34,12 +34,6 @@ Result<std::string> read_message(uint64_t limit) {
   }
 }
 
-std::string without_brackets(std::string address) {
-  if (address.size() >= 2 && address.front() == '<' && address.back() == '>')
-    return address.substr(1, address.size() - 2);
-  return address;
-}
-
 Result<RecordRef> deliver(const Invocation& invocation, Digest* digest) {
   ARCH_TRY(ArchiveFile archive, read_archive_file(Fs::real(), invocation.archive));
   ARCH_TRY(std::string message, read_message(invocation.config.message_bytes));
