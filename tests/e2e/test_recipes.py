@@ -16,9 +16,12 @@ Teeth   Expected channels, recipients and directions are written here, mail by m
 import hashlib
 import json
 import os
+import re
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 import harness
@@ -83,15 +86,10 @@ class Filter:
     """An after-queue content filter: takes mail on 10025, adds a header field, hands it to 10026, XFORWARD passed on."""
 
     def __init__(self):
-        import socket
-        import threading
-
         self.listener = socket.create_server(("127.0.0.1", 10025), backlog=50)
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
-        import threading
-
         while True:
             peer, _ = self.listener.accept()
             threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
@@ -112,10 +110,12 @@ class Filter:
                     peer.sendall(out.say(line.rstrip(b"\r\n")))
                     continue
                 peer.sendall(out.say(b"DATA"))
-                wire = b""
-                while not (b"\r\n" + wire).endswith(b"\r\n.\r\n"):
-                    wire += lines.readline()
-                out.socket.sendall(b"X-Filtered: yes\r\n" + wire)
+                wire = [b"X-Filtered: yes\r\n"]
+                for part in lines:
+                    wire.append(part)
+                    if part == b".\r\n" and wire[-2].endswith(b"\r\n"):
+                        break
+                out.socket.sendall(b"".join(wire))
                 peer.sendall(out.reply())
         out.close()
 
@@ -129,8 +129,6 @@ def start_rspamd(scratch):
 
     def answers():
         try:
-            import socket
-
             socket.create_connection(("127.0.0.1", 11332), 1).close()
             return True
         except OSError:
@@ -161,9 +159,9 @@ class Recipe:
             self.check()
             self.check_nothing_is_left()
         except BaseException:
-            for name in ("rspamd.log",):
-                if os.path.exists(self.scratch.join(name)):
-                    print(open(self.scratch.join(name)).read()[-3000:])
+            if os.path.exists(self.scratch.join("rspamd.log")):
+                with open(self.scratch.join("rspamd.log")) as log:
+                    print(log.read()[-3000:])
             print(self.machine.log()[-6000:])
             if self.machine.archd is not None:
                 print(self.machine.archd.log_text()[-3000:])
@@ -247,7 +245,9 @@ class Recipe:
             for copy in [shown["id"]] + [variant["id"] for variant in shown["variants"]]:
                 stored = self.machine.archctl("show", "--raw", copy)
                 assert hashlib.sha256(stored).hexdigest() == copy
-                assert stored.endswith(tail[-2000:]), (token, stored[-300:])
+                # rspamd may mark a mail; nothing else of it may differ from what was sent.
+                unmarked = re.sub(rb"(?m)^X-Spam[^:]*: .*\r\n", b"", stored) if self.name == "rspamd" else stored
+                assert unmarked.endswith(tail[-2000:]), (token, stored[-300:])
                 if stored.startswith(b"Received:"):
                     assert stored in delivered, token
         for variant in shown["variants"]:
@@ -288,16 +288,16 @@ def main():
     if reason:
         print("SKIPPED: " + reason)
         return harness.SKIPPED
+    printed = set(recipes.document())
+    if printed != set(WAYS):
+        print("docs/postfix.md has the recipes %s, this test knows %s" % (sorted(printed), sorted(WAYS)))
+        return 1
     if len(sys.argv) > 1:
         with Scratch() as scratch:
             recipes.enter(scratch)
             Recipe(sys.argv[1], scratch).run()
         print("recipe %s: every mail is where it should be" % sys.argv[1])
         return 0
-    printed = set(recipes.document())
-    if printed != set(WAYS):
-        print("docs/postfix.md has the recipes %s, this test knows %s" % (sorted(printed), sorted(WAYS)))
-        return 1
     failed = []
     for name in WAYS:
         begun = time.monotonic()
