@@ -5,11 +5,8 @@
 //         from segments, and the dumps compared.
 // Teeth   Each case that joins has a neighbour, different in one thing, that must not.
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <filesystem>
-
-#include "engine/archive.h"
+#include "engine/archive_test_support.h"
 
 namespace arch {
 namespace {
@@ -26,25 +23,8 @@ std::string received(const std::string& queue_id) {
          ";\r\n\tTue, 14 Oct 2025 09:10:01 +0200 (CEST)\r\n";
 }
 
-class JoinTest : public testing::Test {
+class JoinTest : public archive_test::ArchiveFixture {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "join-test-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    root_ = pattern;
-    ASSERT_TRUE(Archive::init(Fs::real(), root_ + "/a", Clock::system().now()));
-    open();
-  }
-  void TearDown() override { std::filesystem::remove_all(root_); }
-
-  void open(std::optional<std::vector<std::string>> domains = std::nullopt) {
-    archive_.reset();
-    OpenOptions options;
-    if (domains) options.own_domains = OwnDomains(*domains);
-    auto opened = Archive::open(Fs::real(), Clock::system(), root_ + "/a", Archive::Mode::kEngine, options);
-    ASSERT_TRUE(opened) << describe(opened.error());
-    archive_ = std::move(*opened);
-  }
   Delivery milter(const std::string& queue_id) {
     Delivery delivery;
     delivery.channel = Channel::kMilter;
@@ -60,17 +40,6 @@ class JoinTest : public testing::Test {
     delivery.channel = Channel::kLmtp;
     delivery.rcpt = {{"archive@archive.invalid", "rfc822;archive@archive.invalid", "NEVER"}};
     return delivery;
-  }
-  Digest append(Delivery delivery, const std::string& message, UnixNs later = 0) {
-    time_ += kNsPerSecond + later;
-    delivery.captured = time_;
-    EXPECT_TRUE(archive_->append_staged(delivery, message));
-    EXPECT_TRUE(archive_->flush());
-    return Sha256::of(as_bytes(message));
-  }
-  void apply() {
-    auto applied = archive_->apply();
-    ASSERT_TRUE(applied) << describe(applied.error());
   }
   size_t copies(const Digest& digest) {
     auto info = archive_->info(digest);
@@ -95,10 +64,6 @@ class JoinTest : public testing::Test {
     EXPECT_EQ(archive_->status()->joined_same, status.joined_same);
     EXPECT_EQ(archive_->status()->joined_differing, status.joined_differing);
   }
-
-  std::string root_;
-  std::unique_ptr<Archive> archive_;
-  UnixNs time_ = 1'764'000'000 * kNsPerSecond;
 };
 
 TEST_F(JoinTest, CopiesOfOneMailMeetWhicheverComesFirst) {
@@ -221,7 +186,7 @@ TEST_F(JoinTest, TheDirectionFollowsFromOurDomainsAndTheCatalogFromTheDirection)
                copy = append(lmtp("4"), mail("4@x"));
   apply();
   EXPECT_EQ(archive_->info(out)->direction, Direction::kUnknown);
-  open(std::vector<std::string>{"nous.example"});
+  open(OwnDomains({"nous.example"}));
   EXPECT_TRUE(archive_->rebuilding());
   apply();
   EXPECT_EQ(archive_->info(out)->direction, Direction::kOutgoing);
@@ -234,7 +199,7 @@ TEST_F(JoinTest, TheDirectionFollowsFromOurDomainsAndTheCatalogFromTheDirection)
   open();  // says nothing about domains: they stay
   EXPECT_FALSE(archive_->rebuilding());
   EXPECT_EQ(archive_->info(out)->direction, Direction::kOutgoing);
-  open(std::vector<std::string>{"NOUS.example"});
+  open(OwnDomains({"NOUS.example"}));
   EXPECT_FALSE(archive_->rebuilding());
 }
 

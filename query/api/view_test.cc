@@ -4,10 +4,8 @@
 // Teeth   Lists are compared whole.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <filesystem>
-
+#include "engine/archive_test_support.h"
 #include "query/api/api.h"
 
 namespace arch::api {
@@ -17,40 +15,24 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Pair;
 
-class ViewTest : public testing::Test {
+class ViewTest : public archive_test::ArchiveFixture {
  protected:
   void SetUp() override {
-    std::string pattern = testing::TempDir() + "view-test-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    root_ = pattern;
-    ASSERT_TRUE(Archive::init(Fs::real(), root_ + "/a", Clock::system().now()));
-    auto opened = Archive::open(Fs::real(), Clock::system(), root_ + "/a", Archive::Mode::kEngine,
-                                {OwnDomains({"nous.example"})});
-    ASSERT_TRUE(opened);
-    archive_ = std::move(*opened);
+    ArchiveFixture::SetUp();
+    open(OwnDomains({"nous.example"}));
   }
-  void TearDown() override {
-    archive_.reset();
-    std::filesystem::remove_all(root_);
-  }
-  std::string append(Channel channel, std::vector<Recipient> rcpt, const std::string& message) {
+  std::string deliver(Channel channel, std::vector<Recipient> rcpt, const std::string& message) {
     Delivery delivery;
     delivery.channel = channel;
-    delivery.captured = time_ += kNsPerSecond;
     delivery.has_mail_from = true;
     delivery.mail_from = "zoe@nous.example";
     delivery.rcpt = std::move(rcpt);
     delivery.queue_id = "4ABC";
     delivery.mta_host = "mx.nous.example";
-    EXPECT_TRUE(archive_->append_staged(delivery, message));
-    EXPECT_TRUE(archive_->flush());
-    EXPECT_TRUE(archive_->apply());
-    return Sha256::of(as_bytes(message)).hex();
+    const std::string id = append(delivery, message).hex();
+    apply();
+    return id;
   }
-
-  std::string root_;
-  std::unique_ptr<Archive> archive_;
-  UnixNs time_ = 1'764'000'000 * kNsPerSecond;
 };
 
 TEST_F(ViewTest, BothCopiesOfAMailTellTheWholeStory) {
@@ -58,10 +40,10 @@ TEST_F(ViewTest, BothCopiesOfAMailTellTheWholeStory) {
       "From: Zoe <zoe@nous.example>\r\nTo: Paul <paul@eux.example>, PAUL@eux.example\r\nCc: lea@nous.example\r\n"
       "Subject: Bonjour\r\nMessage-ID: <1@nous.example>\r\nDate: Tue, 14 Oct 2025 09:10:00 +0200\r\n\r\ncorps\r\n";
   const std::string received = "Received: by mx.nous.example (Postfix) id 4ABC; Tue, 14 Oct 2025 09:10:00 +0200\r\n";
-  const std::string milter = append(
+  const std::string milter = deliver(
       Channel::kMilter, {{"paul@eux.example", "", ""}, {"lea@nous.example", "", ""}, {"cache@eux.example", "", ""}},
       "X-Avant: oui\r\n" + mail);
-  const std::string lmtp = append(Channel::kLmtp, {{"archive@archive.invalid", "", "NEVER"}}, received + mail);
+  const std::string lmtp = deliver(Channel::kLmtp, {{"archive@archive.invalid", "", "NEVER"}}, received + mail);
   for (const auto& [opened, other] : {std::pair(milter, lmtp), std::pair(lmtp, milter)}) {
     auto view = view_message(*archive_, opened);
     ASSERT_TRUE(view) << describe(view.error());
@@ -96,8 +78,8 @@ TEST_F(ViewTest, BothCopiesOfAMailTellTheWholeStory) {
 
 TEST_F(ViewTest, AChangedBodyIsSaidToBeOne) {
   const std::string mail = "From: zoe@nous.example\r\nMessage-ID: <2@nous.example>\r\n\r\n";
-  const std::string one = append(Channel::kMilter, {{"a@eux.example", "", ""}}, mail + "corps\r\n");
-  append(Channel::kLmtp, {{"archive@archive.invalid", "", "NEVER"}}, mail + "corps\r\n-- \r\nfiltre\r\n");
+  const std::string one = deliver(Channel::kMilter, {{"a@eux.example", "", ""}}, mail + "corps\r\n");
+  deliver(Channel::kLmtp, {{"archive@archive.invalid", "", "NEVER"}}, mail + "corps\r\n-- \r\nfiltre\r\n");
   auto view = view_message(*archive_, one);
   ASSERT_TRUE(view);
   ASSERT_EQ(view->variants.size(), 1u);

@@ -6,7 +6,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
@@ -14,6 +13,7 @@
 #include <set>
 #include <sstream>
 
+#include "engine/archive_test_support.h"
 #include "query/index/index.h"
 #include "query/language/dates.h"
 #include "query/page/format.h"
@@ -25,36 +25,26 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-class PageTest : public testing::Test {
+class PageTest : public archive_test::ArchiveFixture {
  protected:
   void SetUp() override {
-    std::string pattern = testing::TempDir() + "page-test-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    root_ = pattern;
-    ASSERT_TRUE(Archive::init(Fs::real(), root_ + "/a", Clock::system().now()));
-    auto opened = Archive::open(Fs::real(), Clock::system(), root_ + "/a", Archive::Mode::kEngine,
-                                {OwnDomains({"nous.example"})});
-    ASSERT_TRUE(opened);
-    archive_ = std::move(*opened);
+    ArchiveFixture::SetUp();
+    open(OwnDomains({"nous.example"}));
   }
   void TearDown() override {
     pages_.reset();
-    archive_.reset();
-    std::filesystem::remove_all(root_);
+    ArchiveFixture::TearDown();
   }
   std::string deliver(const std::string& message) {
     Delivery delivery;
     delivery.channel = Channel::kMilter;
-    delivery.captured = time_ += kNsPerSecond;
     delivery.has_mail_from = true;
     delivery.mail_from = "zoe@nous.example";
     delivery.rcpt = {{"paul@eux.example", "", ""}, {"cache@eux.example", "", ""}};
-    EXPECT_TRUE(archive_->append_staged(delivery, message));
-    return Sha256::of(as_bytes(message)).hex();
+    return append(delivery, message).hex();
   }
   void ready(Facets facets = {}) {
-    ASSERT_TRUE(archive_->flush());
-    ASSERT_TRUE(archive_->apply());
+    apply();
     auto writer = index::IndexWriter::open(*archive_, {});
     ASSERT_TRUE(writer) << describe(writer.error());
     ASSERT_TRUE((*writer)->follow({}, {}));
@@ -77,10 +67,7 @@ class PageTest : public testing::Test {
            "\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" + body + "\r\n";
   }
 
-  std::string root_;
-  std::unique_ptr<Archive> archive_;
   std::unique_ptr<Pages> pages_;
-  UnixNs time_ = 1'764'000'000 * kNsPerSecond;
 };
 
 TEST(PageStrings, EveryNameInATemplateHasAWord) {
