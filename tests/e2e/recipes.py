@@ -129,7 +129,7 @@ smtp_line_length_limit = 0
         self.write("/etc/postfix/virtual", "orders@maison.example commandes@maison.example\n")
         self.write("/etc/archd/archd.toml",
                    '[archive]\ndata_dir = "%s"\nreserve_bytes = "1M"\n[mta]\nown_domains = ["maison.example"]\n'
-                   'aliases = ["/etc/postfix/virtual"]\n' % self.ARCHIVE)
+                   % self.ARCHIVE)
         for path, text in recipe.items():
             self.apply(path, text)
         subprocess.run(["/usr/bin/archctl", "init", self.ARCHIVE], check=True, env=self.environment, stdout=subprocess.DEVNULL)

@@ -92,7 +92,7 @@ const std::vector<Command>& commands() {
        "message by itself.",
        {{"from", 'f', "ADDRESS", "the envelope's sender; an empty one is that of a bounce"},
         {"queue-id", 0, "ID",
-         "Postfix's queue id, ${queue_id} in master.cf: lets reconcile tell that the mail is here"},
+         "Postfix's queue id, ${queue_id} in master.cf: joins this copy with the others of its mail"},
         {"mta", 0, "HOST", "name of the mail server that hands the message over"},
         {"client-address", 0, "ADDRESS", "of the client that sent it, ${client_address}"},
         {"client-name", 0, "HOST", "its name, ${client_hostname}"},

@@ -207,22 +207,10 @@ const std::vector<Entry>& entries() {
         "Largest message taken; at least Postfix's message_size_limit, or large mail waits in its queue for ever.",
         [](const Config& c) { return quoted(tool::format_size(c.message_bytes)); }},
        ARCH_SET(message_bytes, as_size(node, place, 64u << 10, limits::kMessageBytes))},
-      {{"mta", "hosts", "list",
-        "Names of our own mail servers, as they write them into Received fields; default: every host that handed "
-        "mail "
-        "over.",
-        [](const Config& c) { return list_text(c.mta_hosts); }},
-       ARCH_SET(mta_hosts, as_domains(node, place))},
       {{"mta", "own_domains", "list",
         "Domains whose mailboxes are ours: they tell inbound, outbound and internal mail apart.",
         [](const Config& c) { return list_text(c.mta_own_domains); }},
        ARCH_SET(mta_own_domains, as_domains(node, place))},
-      {{"mta", "aliases", "list",
-        "Postfix's alias files in text form (virtual_alias_maps), so that a search for a mailbox finds what was sent "
-        "to "
-        "its aliases.",
-        [](const Config& c) { return list_text(c.mta_aliases); }},
-       ARCH_SET(mta_aliases, as_list(node, place))},
       {{"index", "languages", "list", "Languages whose word forms a search joins: \"fr\", \"en\".",
         [](const Config& c) { return list_text(c.index_languages); }},
        [](Config& config, const toml::node& node, const Place& place) -> Result<void> {
@@ -236,9 +224,9 @@ const std::vector<Entry>& entries() {
         [](const Config& c) { return std::to_string(c.index_shard_messages); }},
        ARCH_SET(index_shard_messages, as_number(node, place, 1'000, 10'000'000))},
       {{"index", "headers", "list",
-        "Header fields of automated services that are searched (header:x-run-id, header:\"x-run-id 4711\"); mail "
-        "that is "
-        "indexed already is not looked at again.",
+        "Header fields of automated services whose words go into the index; mail that is indexed already is not "
+        "looked "
+        "at again.",
         [](const Config& c) { return list_text(c.index_headers); }},
        ARCH_SET(index_headers, as_header_names(node, place))},
       {{"pack", "bytes", "size", "Closed journal files are packed into a segment once they hold this much mail.",

@@ -35,9 +35,7 @@ struct Config {
 
   uint64_t message_bytes = limits::kMessageBytes;
 
-  std::vector<std::string> mta_hosts;
   std::vector<std::string> mta_own_domains;
-  std::vector<std::string> mta_aliases;
 
   std::vector<std::string> index_languages = {"fr", "en"};
   uint64_t index_shard_messages = 250'000;

@@ -50,9 +50,7 @@ max_connections = 10
 [limits]
 message_bytes = "32M"
 [mta]
-hosts = ["MX.example.fr"]
 own_domains = ["example.fr", "Exemple.fr"]
-aliases = "/etc/postfix/virtual"
 [index]
 languages = ["en"]
 shard_messages = 1000
@@ -76,9 +74,7 @@ age = "2h"
   EXPECT_THAT(config->index_headers, testing::ElementsAre("x-run-id", "x-job"));
   EXPECT_TRUE(config->capture_reject_bare_newline);
   EXPECT_TRUE(config->capture_reject_oversize);
-  EXPECT_THAT(config->mta_hosts, testing::ElementsAre("mx.example.fr"));
   EXPECT_THAT(config->mta_own_domains, testing::ElementsAre("example.fr", "exemple.fr"));
-  EXPECT_THAT(config->mta_aliases, testing::ElementsAre("/etc/postfix/virtual"));
   EXPECT_FALSE(config->capture_managed);
   EXPECT_EQ(config->capture_max_connections, 10u);
   EXPECT_EQ(config->message_bytes, 32ull << 20);
