@@ -179,8 +179,8 @@ class Archive::State::Adoption {
   // Rows of deliveries that were applied from the journal and lie in this segment by now.
   Result<void> forget_unpacked(const Open& done, CatalogBatch* batch) {
     std::unordered_map<uint64_t, std::string> waiting;  // sequence number -> key
-    Result<void> failure;
     for (const JournalFileId& born_from : done.reader->info().journal_files) {
+      Result<void> failure;
       ARCH_TRY_VOID(state_.catalog->scan(Column::kUnpacked, be64(born_from.number), be64(born_from.number),
                                          [&](std::string_view key, std::string_view value) {
                                            auto row = rows::decode_unpacked(value);

@@ -293,9 +293,8 @@ class Cleaner {
       } else if (attribute.name == "style") {
         const std::string style = safe_style(attribute.value, &out_.removed);
         if (!style.empty()) tag += " style=\"" + escape_html(style) + "\"";
-      } else if (one_of(attribute.name, kAttributes) && is_plain_value(attribute.value)) {
-        tag += " " + attribute.name + "=\"" + escape_html(attribute.value) + "\"";
-      } else if (one_of(attribute.name, kTextAttributes) && attribute.value.size() <= 500) {
+      } else if ((one_of(attribute.name, kAttributes) && is_plain_value(attribute.value)) ||
+                 (one_of(attribute.name, kTextAttributes) && attribute.value.size() <= 500)) {
         tag += " " + attribute.name + "=\"" + escape_html(attribute.value) + "\"";
       } else if (attribute.name.size() > 2 && attribute.name.compare(0, 2, "on") == 0) {
         ++out_.removed;

@@ -49,7 +49,7 @@ Response problem_page(const Context& context, const Error& error);
 Result<std::string> message_article(const Context& context, const std::string& id, std::string_view path,
                                     const Parameters& parameters);
 /// The whole page around `content`.
-Response page_around(const Context& context, std::string content, const std::string& title,
+Response page_around(const Context& context, const std::string& content, const std::string& title,
                      std::string_view body_class, std::string_view current);
 
 }  // namespace arch::page

@@ -154,7 +154,7 @@ std::string url(std::string_view path, const Parameters& parameters) {
   return out;
 }
 
-Response page_around(const Context& context, std::string content, const std::string& title,
+Response page_around(const Context& context, const std::string& content, const std::string& title,
                      std::string_view body_class, std::string_view current) {
   Data data{Data::type::object};
   data.set("t", context.words());
@@ -178,7 +178,7 @@ Response page_around(const Context& context, std::string content, const std::str
     for (const std::string& alarm : status->alarms) alarms.push_back(alarm);
   data.set("alarms", alarms);
   if (!context.request.person.empty()) data.set("person", context.request.person);
-  data.set("content", std::move(content));
+  data.set("content", content);
   Response response;
   response.body = render("layout.mustache", data);
   response.headers.emplace_back("Cache-Control", "private, no-store");

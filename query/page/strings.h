@@ -8,34 +8,26 @@
 
 namespace arch::page {
 
-#define ARCH_PAGE_STRINGS(X)                                                                                         \
-  X(lang)                                                                                                            \
-  X(title)                                                                                                           \
-  X(skip) X(search) X(search_label) X(search_hint) X(capacity) X(status) X(other_lang) X(other_lang_code) X(         \
-      more_ways) X(from) X(to) X(subject) X(words) X(after) X(before) X(attachments) X(with_attachment) X(direction) \
-      X(any) X(incoming) X(outgoing) X(internal) X(unknown) X(operators) X(operator_) X(meaning) X(example)          \
-          X(understood) X(remove) X(results) X(one_mail) X(many_mails) X(no_mail) X(no_mail_advice) X(newest)        \
-              X(oldest) X(sort) X(next) X(previous) X(page) X(no_subject) X(no_sender) X(copies) X(index_complete)   \
-                  X(index_to) X(index_behind) X(index_pending) X(index_unread) X(index_partial) X(index_none)        \
-                      X(at_least) X(error) X(error_advice) X(not_found) X(not_found_advice) X(message) X(date)       \
-                          X(received) X(captured) X(cc) X(bcc) X(also_to) X(by_envelope) X(size) X(thread)           \
-                              X(thread_advice) X(download) X(source) X(text) X(html) X(html_advice) X(links)         \
-                                  X(remote_blocked) X(all_headers) X(deliveries) X(delivery_how) X(delivery_from)    \
-                                      X(delivery_to) X(queue_id) X(client) X(login) X(variants) X(same_text)         \
-                                          X(other_text) X(only_here) X(only_there) X(attachment) X(type) X(back) X(  \
-                                              no_text) X(cut) X(used) X(of_cap) X(free) X(what_fills) X(segments)    \
-                                              X(journal) X(catalog) X(index) X(other) X(received_bytes) X(compared)  \
-                                                  X(growth) X(per_day) X(full_about) X(growth_later) X(cap_reached)  \
-                                                      X(per_month) X(month) X(mails) X(healthy)                      \
-                                                          X(alarms) X(messages) X(deliveries_count) X(newest_mail)   \
-                                                              X(rebuilding) X(own_domains)                           \
-                                                                  X(no_own_domains) X(two_ways) X(encrypted)         \
-                                                                      X(bounce) X(partial) X(people) X(months)       \
-                                                                          X(types) X(narrow) X(export_all)           \
-                                                                              X(export_as) X(export_done) X(who)     \
-                                                                                  X(notice) X(today) X(yesterday)    \
-                                                                                      X(list) X(preview_of)          \
-                                                                                          X(direct) X(pending_bytes)
+// clang-format off
+#define ARCH_PAGE_STRINGS(X)                                                                                      \
+  X(lang) X(title) X(skip) X(search) X(search_label) X(search_hint) X(capacity) X(status) X(other_lang)           \
+  X(other_lang_code) X(more_ways) X(from) X(to) X(subject) X(words) X(after) X(before) X(attachments)             \
+  X(with_attachment) X(direction) X(any) X(incoming) X(outgoing) X(internal) X(unknown) X(operators)              \
+  X(operator_) X(meaning) X(example) X(understood) X(remove) X(results) X(one_mail) X(many_mails) X(no_mail)      \
+  X(no_mail_advice) X(newest) X(oldest) X(sort) X(next) X(previous) X(page) X(no_subject) X(no_sender)            \
+  X(copies) X(index_complete) X(index_to) X(index_behind) X(index_pending) X(index_unread) X(index_partial)       \
+  X(index_none) X(at_least) X(error) X(error_advice) X(not_found) X(not_found_advice) X(message) X(date)          \
+  X(received) X(captured) X(cc) X(bcc) X(also_to) X(by_envelope) X(size) X(thread) X(thread_advice) X(download)   \
+  X(source) X(text) X(html) X(html_advice) X(links) X(remote_blocked) X(all_headers) X(deliveries)                \
+  X(delivery_how) X(delivery_from) X(delivery_to) X(queue_id) X(client) X(login) X(variants) X(same_text)         \
+  X(other_text) X(only_here) X(only_there) X(attachment) X(type) X(back) X(no_text) X(cut) X(used) X(of_cap)      \
+  X(free) X(what_fills) X(segments) X(journal) X(catalog) X(index) X(other) X(received_bytes) X(compared)         \
+  X(growth) X(per_day) X(full_about) X(growth_later) X(cap_reached) X(per_month) X(month) X(mails) X(healthy)     \
+  X(alarms) X(messages) X(deliveries_count) X(newest_mail) X(rebuilding) X(own_domains) X(no_own_domains)         \
+  X(two_ways) X(encrypted) X(bounce) X(partial) X(people) X(months) X(types) X(narrow) X(export_all)              \
+  X(export_as) X(export_done) X(who) X(notice) X(today) X(yesterday) X(list) X(preview_of) X(direct)              \
+  X(pending_bytes)
+// clang-format on
 
 struct Strings {
 #define ARCH_PAGE_MEMBER(name) std::string_view name;

@@ -222,7 +222,11 @@ class ThroughPostfix(unittest.TestCase):
             done = {senders.get(queue_id) for queue_id, _ in self.postfix.archived()}
             return set(sent) <= done
 
-        wait_until(all_there, seconds, "Postfix has handed every message to the archive")
+        try:
+            wait_until(all_there, seconds, "Postfix has handed every message to the archive")
+        except AssertionError:
+            print(self.postfix.log()[-3000:])
+            raise
 
     def test_two_hundred_messages_a_restart_and_kills(self):
         self.bring_up(self.backend_type(self.scratch))

@@ -257,7 +257,8 @@ int run_import(const Invocation& invocation) {
     searchable = bool(drained);
     if (result && !drained) result = drained;
     loop->stop();
-    if (result && pack) result = (*archive)->compact();  // much was written at once: in its final form now, not over days
+    if (result && pack)
+      result = (*archive)->compact();  // much was written at once: in its final form now, not over days
   } else if (result && invocation.has("wait")) {
     auto done = wait_for_engine(**archive, true, INT64_MAX / 2, invocation.has("quiet") ? nullptr : &line);
     searchable = done && *done;
