@@ -281,6 +281,24 @@ class Recipe:
             counted = [mail.times for mail in mails() if not (mail.local and self.name == "content-filter")]
             assert status["joined"] == {"same": sum(counted), "differing": 0}, status["joined"]
         self.machine.archctl("verify")
+        self.check_reconcile()
+
+    def check_reconcile(self):
+        """By Postfix's own log, nothing is missing; and once the archive has lost what one mail left there, that mail is."""
+        count = sum(mail.times for mail in mails())
+        accepted = count + (1 if "milter" in self.ways else 0)  # the bounce
+        lines = self.machine.archctl("reconcile", self.machine.LOG).decode().splitlines()
+        assert lines[-1] == "%d accepted, %d archived, 0 missing" % (accepted, accepted), lines
+        report = json.loads(self.machine.archctl("reconcile", "--json", self.machine.LOG))
+        assert report["exceptions"] == [] and report["waiting"] == 0, report
+        assert report["notices_not_captured"] == (0 if "milter" in self.ways else 1), report
+        # An archive that never saw any of it.
+        empty = self.scratch.join("empty")
+        self.machine.archctl("init", empty)
+        lines = self.machine.archctl("--archive", empty, "reconcile", self.machine.LOG, statuses=(1,)).decode().splitlines()
+        assert lines[-1] == "%d accepted, 0 archived, %d missing" % (count, count), lines
+        for queue_id in set(re.findall(r"postfix/pickup\[\d+\]: (\w+): uid", self.machine.log())):
+            assert any(line.startswith(queue_id) and "<zoe@maison.example>  missing" in line for line in lines), lines
 
 
 def main():

@@ -259,6 +259,38 @@ const std::vector<Command>& commands() {
        SIZE_MAX,
        run_verify},
 
+      {"reconcile",
+       "Look after",
+       "[OPTION]... [LOG... | journal | journal:UNIT | -]",
+       "Prove by Postfix's log that no mail is missing",
+       "Reads what Postfix logged and says for each queue id that it took on whether the archive holds that mail. "
+       "LOG is a "
+       "file, rotated and gzipped ones too; journal is systemd's (journal:UNIT: of one unit or container); - is "
+       "standard "
+       "input. Without any: mta.log of the configuration with its rotated forms, over the last 8 days.\n\n"
+       "One line for each exception: queue id, time, sender, reason. The last line is: N accepted, N archived, N "
+       "missing. "
+       "What is still in Postfix's queue and not archived is accepted, and neither of the other two. archd does the "
+       "same "
+       "once a day when mta.log is set, keeps the result for `archctl status` and mails what is missing.",
+       {{"since", 0, "TIME", "only mail that came after TIME: 2026-01-31, 2026-01-31T08:00:00Z (UTC), or 48h ago"},
+        {"all", 0, "", "list every mail, also what is archived"},
+        kJson,
+        kQuiet},
+       {{0, "nothing is missing"},
+        {1, "mail is missing"},
+        kUsage,
+        {65, "there is no line of Postfix in the log, or a compressed log is damaged"},
+        {66, "the log or the archive is not there"},
+        kReadError,
+        kBusy},
+       {{"archctl reconcile /var/log/mail.log", ""},
+        {"archctl reconcile --since=48h journal:postfix.service", ""},
+        {"zcat mail.log.*.gz | archctl reconcile --json - | jq .exceptions", ""}},
+       0,
+       10'000,
+       run_reconcile},
+
       {"salvage",
        "Look after",
        "[OPTION]... NEW",

@@ -211,6 +211,16 @@ const std::vector<Entry>& entries() {
         "Domains whose mailboxes are ours: they tell inbound, outbound and internal mail apart.",
         [](const Config& c) { return list_text(c.mta_own_domains); }},
        ARCH_SET(mta_own_domains, as_domains(node, place))},
+      {{"mta", "log", "string",
+        "Postfix's log, by which archd proves once a day that no mail is missing: a file (its rotated forms are "
+        "found), "
+        "\"journal\" or \"journal:UNIT\"; empty: not done.",
+        [](const Config& c) { return quoted(c.mta_log); }},
+       ARCH_SET(mta_log, as_string(node, place))},
+      {{"mta", "archive_recipient", "string",
+        "The address of always_bcc: a copy to it that waits or is given up is told apart from other mail.",
+        [](const Config& c) { return quoted(c.mta_archive_recipient); }},
+       ARCH_SET(mta_archive_recipient, as_string(node, place))},
       {{"index", "languages", "list", "Languages whose word forms a search joins: \"fr\", \"en\".",
         [](const Config& c) { return list_text(c.index_languages); }},
        [](Config& config, const toml::node& node, const Place& place) -> Result<void> {

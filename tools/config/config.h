@@ -36,6 +36,8 @@ struct Config {
   uint64_t message_bytes = limits::kMessageBytes;
 
   std::vector<std::string> mta_own_domains;
+  std::string mta_log;
+  std::string mta_archive_recipient = "archive@archive.invalid";
 
   std::vector<std::string> index_languages = {"fr", "en"};
   uint64_t index_shard_messages = 250'000;
