@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "engine/archive.h"
+#include "engine/notice/alerts.h"
 #include "engine/verify/verified.h"
 #include "query/search/search.h"
 
@@ -72,6 +73,21 @@ std::string message_text(const MessageView& view, const TextStyle& style);
 Result<std::string> raw_message(const Archive& archive, const std::string& id);
 
 // ── status ──
+/// The last proof by Postfix's log that archd made (ARCHIVE/state/reconcile.json).
+struct ReconcileView {
+  bool known = false;
+  std::string ran, from, to;  ///< RFC 3339
+  uint64_t accepted = 0, archived = 0, missing = 0, waiting = 0;
+  std::string error;  ///< why it could not be made; empty: it was
+};
+/// The last `archctl canary` (ARCHIVE/state/canary.json).
+struct CanaryView {
+  bool known = false;
+  std::string ran;
+  bool good = false;
+  std::string failed_step;  ///< "sent", "captured", "found", "verified"; empty when good
+  std::string why;
+};
 struct StatusView {
   std::string directory;
   ArchiveId id;
@@ -82,6 +98,10 @@ struct StatusView {
   std::string index_note;  ///< why not, when it is unusable
   uint64_t messages = 0, deliveries = 0;
   VerifiedSummary verified;
+  ReconcileView reconcile;
+  CanaryView canary;
+  std::vector<Alert> alerts;  ///< what archd tells the operator, most severe first
+  std::string alerts_note;    ///< why they are not known, when they are not
   UnixNs now = 0;
 };
 Result<StatusView> status(const Archive& archive, UnixNs now);

@@ -180,6 +180,36 @@ std::string message_json(const MessageView& view) {
   return finished(json);
 }
 
+namespace {
+
+Json reconcile_json(const ReconcileView& view) {
+  if (!view.known) return nullptr;
+  if (!view.error.empty()) return {{"ran", view.ran}, {"error", view.error}};
+  return {{"ran", view.ran},           {"from", view.from},         {"to", view.to},
+          {"accepted", view.accepted}, {"archived", view.archived}, {"missing", view.missing},
+          {"waiting", view.waiting}};
+}
+
+Json canary_json(const CanaryView& view) {
+  if (!view.known) return nullptr;
+  return {{"ran", view.ran}, {"good", view.good}, {"failed_step", view.failed_step}, {"why", view.why}};
+}
+
+Json alerts_json(const std::vector<Alert>& alerts) {
+  Json out = Json::array();
+  for (const Alert& alert : alerts)
+    out.push_back({{"key", alert.key},
+                   {"severity", severity_name(alert.severity)},
+                   {"subject", alert.text.subject_en},
+                   {"text", alert.text.body_en},
+                   {"raised", time_or_null(alert.raised)},
+                   {"mailed", time_or_null(alert.told)},
+                   {"mail_failure", alert.failure}});
+  return out;
+}
+
+}  // namespace
+
 std::string status_json(const StatusView& view) {
   return finished({{"schema", "status/1"},
                    {"directory", view.directory},
@@ -196,6 +226,10 @@ std::string status_json(const StatusView& view) {
                    {"joined", {{"same", view.archive.joined_same}, {"differing", view.archive.joined_differing}}},
                    {"own_domains", view.archive.own_domains},
                    {"verified", {{"oldest", time_or_null(view.verified.oldest)}, {"damaged", view.verified.damaged}}},
+                   {"reconcile", reconcile_json(view.reconcile)},
+                   {"canary", canary_json(view.canary)},
+                   {"alerts", alerts_json(view.alerts)},
+                   {"alerts_note", view.alerts_note},
                    {"alarms", view.archive.alarms},
                    {"now", format_rfc3339(view.now)}});
 }

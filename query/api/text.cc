@@ -272,6 +272,30 @@ std::string status_text(const StatusView& view, const TextStyle& style) {
   if (view.archive.own_domains.empty())
     writer.field("Domains",
                  "mta.own_domains is not configured: incoming, outgoing and internal cannot be told apart");
+  if (view.reconcile.known) {
+    const ReconcileView& proof = view.reconcile;
+    if (!proof.error.empty()) {
+      writer.field("Postfix", writer.paint(kRed, one_line("its log could not be compared: " + proof.error)));
+    } else {
+      const std::string text = count_text(proof.accepted) + " accepted, " + count_text(proof.archived) +
+                               " archived, " + count_text(proof.missing) + " missing (log of " +
+                               proof.from.substr(0, 10) + " to " + proof.to.substr(0, 10) + ", compared " +
+                               proof.ran + ")";
+      writer.field("Postfix", proof.missing == 0 ? text : writer.paint(kRed, text));
+    }
+  }
+  if (view.canary.known) {
+    const std::string text = view.canary.good ? "came through, found and verified, " + view.canary.ran
+                                              : "failed at \"" + view.canary.failed_step + "\", " + view.canary.ran +
+                                                    ": " + view.canary.why;
+    writer.field("Canary", view.canary.good ? text : writer.paint(kRed, one_line(text)));
+  }
+  for (const Alert& alert : view.alerts) {
+    std::string text = alert.text.subject_en + " (since " + format_rfc3339(alert.raised) + ")";
+    if (!alert.failure.empty()) text += "; its mail could not be sent: " + alert.failure;
+    writer.field("Alert", writer.paint(alert.severity == Severity::kCritical ? kRed : kYellow, one_line(text)));
+  }
+  if (!view.alerts_note.empty()) writer.field("Alerts", writer.paint(kRed, one_line(view.alerts_note)));
   for (const std::string& alarm : view.archive.alarms) writer.field("Alarm", writer.paint(kRed, one_line(alarm)));
   return writer.take();
 }

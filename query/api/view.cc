@@ -7,6 +7,7 @@
 #include "engine/base/ascii.h"
 #include "engine/io/fs.h"
 #include "query/api/api.h"
+#include "query/api/state.h"
 #include "query/extract/extract.h"
 #include "query/text/analyser.h"
 
@@ -240,6 +241,15 @@ Result<StatusView> status(const Archive& archive, UnixNs now) {
     view.archive.alarms.push_back(
         std::to_string(view.verified.damaged) +
         " segments were damaged when they were read last; archctl verify says what is lost");
+  view.reconcile = read_reconcile(archive.directory());
+  view.canary = read_canary(archive.directory());
+  if (auto alerts = read_alerts(Fs::real(), archive.directory())) {
+    view.alerts = std::move(*alerts);
+    std::stable_sort(view.alerts.begin(), view.alerts.end(),
+                     [](const Alert& a, const Alert& b) { return a.severity > b.severity; });
+  } else {
+    view.alerts_note = describe(alerts.error());
+  }
   auto searcher = search::Searcher::open(archive);
   if (!searcher) {  // a damaged index is part of the answer
     view.index_note = describe(searcher.error());

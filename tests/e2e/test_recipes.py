@@ -282,6 +282,15 @@ class Recipe:
             assert status["joined"] == {"same": sum(counted), "differing": 0}, status["joined"]
         self.machine.archctl("verify")
         self.check_reconcile()
+        self.check_canary()
+
+    def check_canary(self):
+        """A mail of the archive's own goes the whole way."""
+        done = json.loads(self.machine.archctl("canary", "--to=paul@maison.example", "--from=zoe@maison.example", "--json"))
+        assert done["good"] and list(done["seconds"]) == ["sent", "captured", "found", "verified"], done
+        assert (done["bcc"] == "known") == ("milter" in self.ways), done
+        assert json.loads(self.machine.archctl("status", "--json"))["canary"]["good"]
+        assert json.loads(self.machine.archctl("show", "--json", done["id"]))["subject"].startswith("T\u00e9moin de l'archive")
 
     def check_reconcile(self):
         """By Postfix's own log, nothing is missing; and once the archive has lost what one mail left there, that mail is."""

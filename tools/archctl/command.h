@@ -83,6 +83,7 @@ int run_capacity(const Invocation&);
 int run_verify(const Invocation&);
 int run_salvage(const Invocation&);
 int run_reconcile(const Invocation&);
+int run_canary(const Invocation&);
 int run_rebuild(const Invocation&);
 int run_dump(const Invocation&);
 int run_config(const Invocation&);

@@ -291,6 +291,30 @@ const std::vector<Command>& commands() {
        10'000,
        run_reconcile},
 
+      {"canary",
+       "Look after",
+       "[OPTION]...",
+       "Send a mail through Postfix and see it arrive",
+       "Sends a mail with French text and a small PDF to one recipient, who stands in the envelope alone (Bcc), and "
+       "waits until "
+       "the archive has captured it, a search finds it by body, subject and file name, its bytes are verified and, "
+       "where the "
+       "envelope is captured, the recipient is known. Says which step failed. The result is kept for `archctl "
+       "status`. Run it "
+       "after each change of Postfix or archive, and from a timer.",
+       {{"to", 0, "ADDRESS", "who gets it; else report.to of the configuration"},
+        {"from", 0, "ADDRESS", "its sender; else report.from, else archd@ and this machine's name"},
+        {"smtp", 0, "ADDRESS", "hand it over by SMTP: inet:HOST:PORT"},
+        {"sendmail", 0, "PATH", "hand it over by this program; else report.sendmail"},
+        {"wait", 0, "SECONDS", "give up after this long (default 60)"},
+        kJson,
+        kQuiet},
+       {{0, "it came through"}, {1, "it did not; the step is named"}, kUsage, kNoArchive, kReadError},
+       {{"archctl canary --to=postmaster@example.fr", ""}, {"archctl canary --smtp=inet:127.0.0.1:25 --json", ""}},
+       0,
+       0,
+       run_canary},
+
       {"salvage",
        "Look after",
        "[OPTION]... NEW",

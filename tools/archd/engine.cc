@@ -3,10 +3,13 @@
 #include <cstdio>
 
 #include "engine/archive.h"
+#include "engine/notice/alerts.h"
 #include "query/api/engine_loop.h"
 #include "tools/arch-capture/notify.h"
 #include "tools/archd/daemon.h"
+#include "tools/archd/jobs.h"
 #include "tools/archd/log.h"
+#include "tools/archd/schedule.h"
 #include "tools/archd/scrub.h"
 #include "tools/common/stop.h"
 
@@ -37,6 +40,15 @@ int run_engine(const Flags& flags) {
   std::printf("ready engine\n");
   std::fflush(stdout);
   manager.say("READY=1\nSTATUS=engine on " + flags.archive);
+  auto alerts = AlertBook::open(Fs::real(), Clock::system(), flags.archive);
+  if (!alerts) {
+    log("error", describe(alerts.error()));
+    return exit_status(alerts.error());
+  }
+  Jobs jobs(**archive, **alerts, flags.configuration);
+  Scheduler scheduler(flags.archive);
+  jobs.add_to(&scheduler);
+  scheduler.start();
   Scrubber scrubber(flags.archive);
   auto result = api::run_engine(
       **archive, options,

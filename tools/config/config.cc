@@ -239,6 +239,18 @@ const std::vector<Entry>& entries() {
         "at again.",
         [](const Config& c) { return list_text(c.index_headers); }},
        ARCH_SET(index_headers, as_header_names(node, place))},
+      {{"report", "to", "string", "Who gets a mail when something needs a person; empty: nobody.",
+        [](const Config& c) { return quoted(c.report_to); }},
+       ARCH_SET(report_to, as_string(node, place))},
+      {{"report", "from", "string", "The sender of these mails; empty: archd@ and this machine's name.",
+        [](const Config& c) { return quoted(c.report_from); }},
+       ARCH_SET(report_from, as_string(node, place))},
+      {{"report", "sendmail", "string",
+        "How they are sent: a program with sendmail's command line, or inet:HOST:PORT of an SMTP server, as in a "
+        "container "
+        "without a mail system.",
+        [](const Config& c) { return quoted(c.report_sendmail); }},
+       ARCH_SET(report_sendmail, as_string(node, place))},
       {{"pack", "bytes", "size", "Closed journal files are packed into a segment once they hold this much mail.",
         [](const Config& c) { return quoted(tool::format_size(c.pack_bytes)); }},
        ARCH_SET(pack_bytes, as_size(node, place, kMiB, 4 * kGiB))},

@@ -43,6 +43,10 @@ struct Config {
   uint64_t index_shard_messages = 250'000;
   std::vector<std::string> index_headers = {"x-run-id"};
 
+  std::string report_to = "postmaster";
+  std::string report_from;
+  std::string report_sendmail = "/usr/sbin/sendmail";
+
   uint64_t pack_bytes = 256ull << 20;
   UnixNs pack_age = kNsPerDay;
 
