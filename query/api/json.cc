@@ -81,7 +81,12 @@ std::string search_json(const search::Answer& answer) {
                {"interpreted", answer.interpreted},
                {"index", index_json(answer.index)},
                {"notices", Json::array()},
+               {"did_you_mean", answer.did_you_mean},
+               {"suggestions", Json::array()},
                {"hits", Json::array()}};
+  for (const search::Suggestion& each : answer.suggestions)
+    json["suggestions"].push_back(
+        {{"column", each.column}, {"word", each.word}, {"better", each.better}, {"mails", each.mails}});
   for (const query::Notice& notice : answer.notices)
     json["notices"].push_back({{"column", notice.column}, {"text", notice.text}});
   for (const search::Hit& hit : answer.hits) {

@@ -168,6 +168,8 @@ std::string search_text(const search::Answer& answer, const search::Request& req
     writer.line(writer.paint(kYellow, "Note" +
                                           (notice.column == 0 ? "" : ", column " + std::to_string(notice.column)) +
                                           ": " + one_line(notice.text)));
+  if (!answer.did_you_mean.empty())
+    writer.line(writer.paint(kYellow, "Did you mean: " + one_line(answer.did_you_mean)));
   for (const search::Hit& hit : answer.hits) {
     const MessageInfo& info = hit.message;
     std::string when = writer.time(info.date, false);

@@ -136,6 +136,22 @@ bool says_more(std::string_view html_text, std::string_view plain_text) {
   return static_cast<size_t>(missing) * kSaysMoreShare > html.size();
 }
 
+// Of HTML only what a person can follow: an image's address is no link.
+bool has_link(std::string_view text, bool html) {
+  for (size_t at = text.find("://"); at != std::string_view::npos; at = text.find("://", at + 1)) {
+    const size_t scheme = at >= 5 && ascii_lower(text.substr(at - 5, 5)) == "https"  ? at - 5
+                          : at >= 4 && ascii_lower(text.substr(at - 4, 4)) == "http" ? at - 4
+                                                                                     : std::string_view::npos;
+    if (scheme == std::string_view::npos) continue;
+    if (!html) return true;
+    size_t before = scheme;
+    while (before > 0 && std::string_view(" \t\r\n\"'").find(text[before - 1]) != std::string_view::npos) --before;
+    if (before >= 5 && ascii_lower(text.substr(before - 5, 5)) == "href=") return true;
+    if (before == scheme && (before == 0 || text[before - 1] == '>')) return true;  // as running text
+  }
+  return false;
+}
+
 // One message's way to text. `Opened` are the message itself and the mail found inside encoded content; a queue, so that
 // nesting costs no stack.
 class Extraction {
@@ -253,7 +269,9 @@ class Extraction {
     const std::string bytes = decoded(message, part, kDecodeBytes);
     if (looks_binary(bytes, part.charset)) return false;
     *text = mime::to_utf8(bytes, part.charset);
-    if (!is_html(part) && !named_html(part)) {
+    const bool html = is_html(part) || named_html(part);
+    out_->link = out_->link || has_link(*text, html);
+    if (!html) {
       take_out_encoded_blocks(text, number);
       return true;
     }
@@ -335,7 +353,9 @@ class Extraction {
       }
       const std::string plain = mime::to_utf8(decoded(message, *text, kDecodeBytes), text->charset);
       const Part& html = parts[htmls[0]];
-      if (says_more(html_to_text(mime::to_utf8(decoded(message, html, kDecodeBytes), html.charset)), plain)) continue;
+      const std::string source = mime::to_utf8(decoded(message, html, kDecodeBytes), html.charset);
+      out_->link = out_->link || has_link(source, true);
+      if (says_more(html_to_text(source), plain)) continue;
       for (size_t j : htmls) (*skip)[j] = true;
     }
   }

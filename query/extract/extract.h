@@ -14,6 +14,7 @@ struct Extracted {
   MessageText pieces;         ///< in the order subject, body, quoted, then names and attachments, people last
   bool partial = false;       ///< a limit was met, or a part could not be read
   uint32_t unread_parts = 0;  ///< attachments whose format nothing here reads yet
+  bool link = false;          ///< the text links to a web address
 };
 
 /// The body is the text/plain parts, and of multipart/alternative the plain one if it has words, else the HTML. An HTML

@@ -90,6 +90,11 @@ void DocumentMaker::general_people(const mime::Address& person) {
   domains(whole, [&](std::string_view term) { add(kGeneral, term, 0); });
 }
 
+void DocumentMaker::label(std::string_view prefix, std::string_view text) {
+  text::index_terms(text, [&](std::string_view term) { add(prefix, term, 0); });
+  add(prefix, text::label_term(text), 0);
+}
+
 void DocumentMaker::envelope(const MessageInfo& message, const std::vector<Recipient>& recipients) {
   if (recipients.empty()) return;
   std::set<std::string> named;
@@ -100,11 +105,16 @@ void DocumentMaker::envelope(const MessageInfo& message, const std::vector<Recip
   const bool stands_for_to = std::none_of(recipients.begin(), recipients.end(), [&](const Recipient& recipient) {
     return named.count(text::address_term(recipient.address)) != 0;
   });
+  // A list's mail names none of its recipients either; nobody is hidden there.
+  const bool hidden = !stands_for_to || (message.to.empty() && message.cc.empty());
   for (const Recipient& recipient : recipients) {
     mime::Address person{{}, recipient.address};
     people(kRcpt, person);
     general_people(person);
-    if (named.count(text::address_term(recipient.address)) == 0) people(kBcc, person);
+    if (named.count(text::address_term(recipient.address)) == 0) {
+      people(kBcc, person);
+      if (hidden) add(kHasBcc, {}, 0);
+    }
     if (stands_for_to) people(kTo, person);
   }
 }
@@ -167,6 +177,13 @@ Document DocumentMaker::make(const MessageInfo& message, const MessageText& text
   }
   envelope(message, recipients);
 
+  if (!message.bcc.empty()) add(kHasBcc, {}, 0);
+  if (!flags.list_id.empty()) label(kList, flags.list_id);
+  for (const std::string& tag : flags.tags) label(kTag, tag);
+  if (!flags.language.empty()) add(kLanguage, flags.language, 0);
+  if (flags.inline_image) add(kHasInline, {}, 0);
+  if (flags.signature) add(kHasSignature, {}, 0);
+  if (flags.link) add(kHasLink, {}, 0);
   if (message.attachment_count > 0) add(kHasAttachment, {}, 0);
   if (message.encrypted) add(kIsEncrypted, {}, 0);
   if (flags.partial || message.partial) add(kIsPartial, {}, 0);

@@ -31,9 +31,16 @@ struct Document {
   TermList terms;
 };
 
+/// What the message's bytes say besides its text and its people.
 struct Flags {
   bool partial = false;
   bool unread = false;
+  bool inline_image = false;  ///< an image that the text shows
+  bool signature = false;     ///< S/MIME or OpenPGP
+  bool link = false;          ///< to a web address
+  std::string language;       ///< ISO 639-1; empty: not known
+  std::string list_id;
+  std::vector<std::string> tags;  ///< of other mail programs
 };
 
 /// Makes documents; keeps its tables between them. One thread.
@@ -50,6 +57,7 @@ class DocumentMaker {
   void add(std::string_view prefix, std::string_view term, uint32_t count);
   void people(std::string_view prefix, const mime::Address& person);
   void general_people(const mime::Address& person);
+  void label(std::string_view prefix, std::string_view text);
   void envelope(const MessageInfo& message, const std::vector<Recipient>& recipients);
   TermList take();
 

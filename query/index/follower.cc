@@ -10,6 +10,7 @@
 #include "query/index/attempt.h"
 #include "query/index/index.h"
 #include "query/index/store.h"
+#include "query/text/language.h"
 
 namespace arch::index {
 namespace {
@@ -108,6 +109,51 @@ MessageText text_of_catalog(const MessageInfo& message) {
   return out;
 }
 
+// Where mail programs keep what a person or a filter stuck to a mail: RFC 5322 s3.6.5, mutt, Dovecot's and Google's exports.
+constexpr std::string_view kTagFields[] = {"keywords", "x-keywords", "x-label", "x-gmail-labels", "x-mozilla-keys"};
+constexpr size_t kTags = 32;
+
+void add_tags(std::string_view value, char separator, std::vector<std::string>* tags) {
+  while (!value.empty() && tags->size() < kTags) {
+    const size_t end = std::min(value.find(separator), value.size());
+    std::string_view tag = value.substr(0, end);
+    value.remove_prefix(std::min(end + 1, value.size()));
+    while (!tag.empty() && (tag.front() == ' ' || tag.front() == '\t')) tag.remove_prefix(1);
+    while (!tag.empty() && (tag.back() == ' ' || tag.back() == '\t')) tag.remove_suffix(1);
+    if (!tag.empty()) tags->emplace_back(tag);
+  }
+}
+
+Flags flags_of(const mime::Message& parsed, const extract::Extracted& extracted) {
+  Flags flags;
+  flags.partial = extracted.partial;
+  flags.unread = extracted.unread_parts > 0;
+  flags.link = extracted.link;
+  flags.list_id = parsed.list_id;
+  for (const mime::Part& part : parsed.parts) {
+    if (!part.container && !part.attachment && part.media_type.compare(0, 6, "image/") == 0)
+      flags.inline_image = true;
+    for (std::string_view type : {"multipart/signed", "application/pkcs7-signature", "application/x-pkcs7-signature",
+                                  "application/pgp-signature"})
+      flags.signature = flags.signature || part.media_type == type;
+    if (!parsed.encrypted &&
+        (part.media_type == "application/pkcs7-mime" || part.media_type == "application/x-pkcs7-mime"))
+      flags.signature = true;
+  }
+  for (const auto& [name, value] : parsed.headers) {
+    const std::string lower = ascii_lower(name);
+    if (std::find(std::begin(kTagFields), std::end(kTagFields), lower) != std::end(kTagFields))
+      add_tags(value, lower == "x-mozilla-keys" ? ' ' : ',', &flags.tags);
+  }
+  // The sender's own words tell; a bare forward has only others'.
+  for (uint8_t field : {TextPiece::kBody, TextPiece::kQuoted}) {
+    if (!flags.language.empty()) break;
+    for (const TextPiece& piece : extracted.pieces)
+      if (piece.field == field && flags.language.empty()) flags.language = text::language_of(piece.text);
+  }
+  return flags;
+}
+
 }  // namespace
 
 struct IndexWriter::State {
@@ -185,7 +231,7 @@ Result<IndexStore::Batch> IndexWriter::State::make_batch(std::vector<FeedEntry> 
       if (readable) {
         mime::Message parsed = mime::parse(entry.bytes);
         extract::Extracted extracted = extract::extract(entry.bytes, parsed, people);
-        flags = {extracted.partial, extracted.unread_parts > 0};
+        flags = flags_of(parsed, extracted);
         text = std::move(extracted.pieces);
         add_headers(parsed, &text);
       } else {

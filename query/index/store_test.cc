@@ -72,7 +72,10 @@ class Store : public testing::Test {
   }
 
   Document document(uint64_t number) {
-    Document out = maker_.make(info(number), text_of(number), {}, {number % 5 == 0, number % 7 == 0});
+    Flags flags;
+    flags.partial = number % 5 == 0;
+    flags.unread = number % 7 == 0;
+    Document out = maker_.make(info(number), text_of(number), {}, flags);
     out.sequence = number;
     return out;
   }

@@ -10,7 +10,7 @@
 
 namespace arch::index {
 
-constexpr int kSchema = 1;
+constexpr int kSchema = 2;
 
 // Words. General: of subject, body, quoted text, file names, attachment text and the names of people; of their addresses
 // the whole and its domains only.
@@ -25,8 +25,16 @@ constexpr std::string_view kRcpt = "R";  // every recipient: To, Cc, Bcc and env
 constexpr std::string_view kPair = "P";  // "Pbon de"; within one piece of text
 // Header fields that the operator asked for: "Hx-run-id" for every mail that has it, "Hx-run-id " and a word of its value.
 constexpr std::string_view kHeader = "H";
+constexpr std::string_view kList = "I";  // words of List-Id, and the whole of it
+constexpr std::string_view kTag =
+    "G";  // words of tags that other mail programs left in the header, and each whole tag
+constexpr std::string_view kLanguage = "L";  // "Lfr": of the text, when it is long enough to tell
 // Flags.
 constexpr std::string_view kHasAttachment = "XHattachment";
+constexpr std::string_view kHasInline = "XHinline";  // an image that the text shows
+constexpr std::string_view kHasSignature = "XHsignature";
+constexpr std::string_view kHasLink = "XHlink";
+constexpr std::string_view kHasBcc = "XHbcc";
 constexpr std::string_view kIsPartial = "XIpartial";
 constexpr std::string_view kIsUnread = "XIunread";
 constexpr std::string_view kIsEncrypted = "XIencrypted";

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "query/text/analyser.h"
+
 namespace arch::query {
 namespace internal {
 namespace {
@@ -36,10 +38,16 @@ const std::vector<Field>& table() {
        Value::kType},
       {{"has",
         {"avec"},
-        "has:attachment, has:encrypted; has:pdf, has:image, has:office, has:archive, has:calendar as type:",
+        "attachment, inline (images that the text shows), encrypted, signature, link, bcc, variant (stored in "
+        "several "
+        "forms); pdf, image, office, archive, calendar as type:",
         "has:attachment"},
        Value::kHas},
-      {{"is", {"est"}, "is:partial: mails of which not everything could be read, or is whole any more", "is:partial"},
+      {{"is",
+        {"est"},
+        "partial: not everything could be read, or is whole any more; unread: with attachments whose text is not "
+        "read",
+        "is:partial"},
        Value::kIs},
       {{"date", {"jour"}, "day, month, quarter, year or range in which the mail was sent", "date:2024-03..2024-05"},
        Value::kDate},
@@ -60,6 +68,19 @@ const std::vector<Field>& table() {
       {{"in", {"dans", "sens"}, "incoming, outgoing, internal (by our own domains), or bounce", "in:outgoing"},
        Value::kIn},
       {{"seq", {"numero"}, "numbers of deliveries, in the order of arrival", "seq:1000..1099"}, Value::kNumber},
+      {{"list", {"liste"}, "mailing list: words of its List-Id, or the whole", "list:dev.example.org"},
+       Value::kLabel},
+      {{"tag",
+        {"etiquette"},
+        "words of tags that other mail programs left in the header (Keywords, X-Keywords, X-Gmail-Labels …)",
+        "tag:important"},
+       Value::kLabel},
+      {{"lang", {"langue"}, "language of the text: fr, en, de …, or its name", "lang:fr"}, Value::kLanguage},
+      {{"header",
+        {"entete"},
+        "a header field that index.headers names: whether a mail has it, or words of its value",
+        "header:x-run-id=4711"},
+       Value::kHeader},
       {{"id", {"msgid"}, "Message-ID, with or without <>", "id:4711@mail.example"}, Value::kId},
       {{"hash", {"empreinte"}, "first 8 or more digits of the message's SHA-256", "hash:3f2a9c0d"}, Value::kId},
       {{"thread",
@@ -71,7 +92,7 @@ const std::vector<Field>& table() {
   return fields;
 }
 
-constexpr std::string_view kReserved[] = {"list", "tag", "lang", "inline"};
+constexpr std::string_view kReserved[] = {"inline"};
 
 // What other mail programs call it: advice only.
 struct Elsewhere {
@@ -84,25 +105,6 @@ constexpr Elsewhere kElsewhere[] = {
     {"newer", "after"},  {"until", "before"},      {"older", "before"},      {"rfcmsgid", "id"},
     {"messageid", "id"}, {"sent", "date"},
 };
-
-// Edit distance with neighbours exchanged counted once (optimal string alignment); names are at most 16 letters.
-size_t distance(std::string_view a, std::string_view b) {
-  constexpr size_t kMax = 16;
-  if (a.size() > kMax || b.size() > kMax) return kMax;
-  size_t cost[kMax + 1][kMax + 1];
-  for (size_t i = 0; i <= a.size(); ++i) cost[i][0] = i;
-  for (size_t j = 0; j <= b.size(); ++j) cost[0][j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    for (size_t j = 1; j <= b.size(); ++j) {
-      size_t best = std::min(cost[i - 1][j], cost[i][j - 1]) + 1;
-      best = std::min(best, cost[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1));
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-        best = std::min(best, cost[i - 2][j - 2] + 1);
-      cost[i][j] = best;
-    }
-  }
-  return cost[a.size()][b.size()];
-}
 
 }  // namespace
 
@@ -126,7 +128,7 @@ std::string_view nearest_field(std::string_view folded) {
   size_t best_distance = folded.size() <= 3 ? 2 : 3;  // one edit of a short name, two of a longer one
   for (const Field& field : table()) {
     auto consider = [&](std::string_view name) {
-      size_t edits = distance(folded, name);
+      const size_t edits = text::edit_distance(folded, name, best_distance);
       if (edits < best_distance && edits < folded.size()) {
         best_distance = edits;
         best = name;
@@ -142,7 +144,12 @@ std::string_view nearest_field(std::string_view folded) {
 HasValue find_has(std::string_view folded, std::string_view* canonical) {
   constexpr std::string_view kAttachment[] = {"attachment", "attachments", "pj", "piece-jointe", "pieces-jointes"};
   constexpr std::string_view kEncrypted[] = {"encrypted", "chiffre"};
-  constexpr std::string_view kLater[] = {"inline", "signature", "link", "bcc", "ocr", "error", "variant"};
+  constexpr std::pair<std::string_view, std::string_view> kOthers[] = {
+      {"inline", "inline"}, {"incorpore", "inline"}, {"signature", "signature"},
+      {"link", "link"},     {"lien", "link"},        {"bcc", "bcc"},
+      {"cci", "bcc"},       {"variant", "variant"},  {"variante", "variant"},
+  };
+  constexpr std::string_view kLater[] = {"ocr", "error"};
   auto in = [&](const auto& list) { return std::find(std::begin(list), std::end(list), folded) != std::end(list); };
   if (in(kAttachment)) {
     *canonical = "attachment";
@@ -150,6 +157,11 @@ HasValue find_has(std::string_view folded, std::string_view* canonical) {
   }
   if (in(kEncrypted)) {
     *canonical = "encrypted";
+    return HasValue::kKnown;
+  }
+  for (const auto& [name, english] : kOthers) {
+    if (folded != name) continue;
+    *canonical = english;
     return HasValue::kKnown;
   }
   for (std::string_view group : kTypeGroups) {
@@ -189,6 +201,22 @@ std::optional<uint64_t> parse_size(std::string_view folded) {
   if (at < folded.size() && (folded[at] == 'o' || folded[at] == 'b')) ++at;
   if (at != folded.size() || (fraction && shift == 0) || whole > kMost >> shift) return std::nullopt;
   return (whole << shift) + (thousandths << shift) / 1000;
+}
+
+std::string_view find_language(std::string_view folded) {
+  constexpr std::pair<std::string_view, std::string_view> kNames[] = {
+      {"francais", "fr"},    {"french", "fr"},   {"anglais", "en"},   {"english", "en"},    {"allemand", "de"},
+      {"german", "de"},      {"espagnol", "es"}, {"spanish", "es"},   {"italien", "it"},    {"italian", "it"},
+      {"neerlandais", "nl"}, {"dutch", "nl"},    {"portugais", "pt"}, {"portuguese", "pt"}, {"arabe", "ar"},
+      {"arabic", "ar"},      {"chinois", "zh"},  {"chinese", "zh"},   {"japonais", "ja"},   {"japanese", "ja"},
+      {"russe", "ru"},       {"russian", "ru"},  {"polonais", "pl"},  {"polish", "pl"},     {"turc", "tr"},
+      {"turkish", "tr"},     {"coreen", "ko"},   {"korean", "ko"},    {"grec", "el"},       {"greek", "el"},
+  };
+  for (const auto& [name, code] : kNames)
+    if (name == folded) return code;
+  const bool code = folded.size() >= 2 && folded.size() <= 3 &&
+                    std::all_of(folded.begin(), folded.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+  return code ? folded : std::string_view();
 }
 
 std::string_view find_direction(std::string_view folded) {

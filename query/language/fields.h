@@ -24,7 +24,10 @@ enum class Value : uint8_t {
   kSmaller,
   kNumber,
   kIn,
-  kType
+  kType,
+  kLabel,
+  kLanguage,
+  kHeader
 };
 
 struct Field {
@@ -38,6 +41,9 @@ const Field* find_field(std::string_view folded);
 bool is_reserved(std::string_view folded);
 /// The operator that was probably meant, empty when none is near.
 std::string_view nearest_field(std::string_view folded);
+
+/// Code of a language by code or by its French or English name; empty when it is none of those.
+std::string_view find_language(std::string_view folded);
 
 enum class HasValue : uint8_t { kKnown, kReserved, kUnknown };
 /// `canonical` is set for kKnown.

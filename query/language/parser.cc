@@ -21,6 +21,7 @@ using internal::Value;
 constexpr size_t kNameLetters = 16;
 constexpr size_t kPrefixLetters = 3;
 constexpr size_t kMaxNotices = 20;
+constexpr uint64_t kNearWords = 50;
 constexpr std::string_view kQuoteAdvice = "to search for these very characters, put them in double quotes";
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -207,9 +208,7 @@ class Parser {
 
   Result<Operand> primary(size_t depth, const Field* field) {
     if (at_char('(')) return group(depth, field);
-    if (keyword("NEAR") || text_.substr(at_, 5) == "NEAR/")
-      return error(at_, "NEAR is not supported in this version",
-                   "write the words with AND; to search for the word itself, put it in double quotes");
+    if (keyword("NEAR") || text_.substr(at_, 5) == "NEAR/") return no_operand(at_, "NEAR", "left");
     if (auto name_end = field_name()) return field_value(depth, field, *name_end);
     return simple(field);
   }
@@ -328,6 +327,53 @@ class Parser {
       return error(begin, "there is no letter or digit to search for", "write a word");
     }
     ARCH_TRY_VOID(count_term(begin));
+    return near(field, std::move(node));
+  }
+
+  // "a NEAR/5 b", when it goes on so behind a.
+  Result<Operand> near(const Field* field, Node left) {
+    const size_t behind = at_;
+    skip_blanks();
+    if (in_near_ || (!keyword("NEAR") && text_.substr(at_, 5) != "NEAR/")) {
+      at_ = behind;
+      return Operand(std::move(left));
+    }
+    const size_t sign = at_;
+    if (keyword("NEAR"))
+      return error(sign, "NEAR stands without its distance", "write NEAR/5 for at most 5 words apart");
+    if (field != nullptr && field->value == Value::kPeople)
+      return error(sign, "NEAR looks at text, not at people",
+                   "write it without " + std::string(field->info.name) + ":");
+    at_ += 5;
+    const size_t end = word_end(at_);
+    const std::string_view digits = text_.substr(at_, end - at_);
+    uint64_t distance = 0;
+    for (char c : digits)
+      distance = c >= '0' && c <= '9' && distance < 1000 ? distance * 10 + static_cast<uint64_t>(c - '0') : 1000;
+    if (digits.empty() || distance < 1 || distance > kNearWords)
+      return error(sign, "NEAR/ takes a number from 1 to " + std::to_string(kNearWords), "for example NEAR/5");
+    at_ = end;
+    skip_blanks();
+    if (at_group_end() || at_or() || at_char('(') || keyword("AND") || at_char('-') || field_name())
+      return error(sign, "'NEAR' has no word or phrase on its right", "write one: bail NEAR/5 \"mise en demeure\"");
+    in_near_ = true;
+    auto right = simple(field);
+    in_near_ = false;
+    if (!right) return right;
+    if (!*right) return error(sign, "'NEAR' has no word or phrase on its right");
+    for (const Node* side : {&left, &**right})
+      if (side->kind == Node::Kind::kPrefix)
+        return error(sign, "NEAR takes words and phrases, no '*'", "write the word whole");
+    skip_blanks();
+    if (keyword("NEAR") || text_.substr(at_, 5) == "NEAR/")
+      return error(at_, "NEAR joins two words or phrases, not three", "write a NEAR/5 b AND b NEAR/5 c");
+    Node node;
+    node.kind = Node::Kind::kNear;
+    node.field = left.field;
+    node.column = left.column;
+    node.from = distance;
+    node.children.push_back(std::move(left));
+    node.children.push_back(std::move(**right));
     return Operand(std::move(node));
   }
 
@@ -414,14 +460,35 @@ class Parser {
       case Value::kType:
         ARCH_TRY_VOID(type(begin, &node));
         return Operand(std::move(node));
+      case Value::kLabel:
+        if (!has_words(node.text)) return error(begin, "there is no letter or digit to search for", "write a word");
+        node.kind = Node::Kind::kLabel;
+        node.text = text::address_term(node.text);
+        return Operand(std::move(node));
+      case Value::kLanguage: {
+        const std::string folded = text::fold(node.text);
+        const std::string_view code = internal::find_language(folded);
+        if (code.empty())
+          return error(begin, "lang: knows no '" + node.text + "'", "write a code of two letters: lang:fr, lang:en");
+        node.kind = Node::Kind::kLabel;
+        node.text = std::string(code);
+        return Operand(std::move(node));
+      }
+      case Value::kHeader:
+        ARCH_TRY_VOID(header(begin, &node));
+        return Operand(std::move(node));
       case Value::kHas:
         ARCH_TRY_VOID(has(begin, &node));
         return Operand(std::move(node));
       case Value::kIs:
-        if (const std::string folded = text::fold(node.text); folded != "partial" && folded != "partiel")
-          return error(begin, "is: knows no '" + node.text + "'", "write is:partial");
+        if (const std::string folded = text::fold(node.text); folded == "partial" || folded == "partiel") {
+          node.text = "partial";
+        } else if (folded == "unread" || folded == "nonlu") {
+          node.text = "unread";
+        } else {
+          return error(begin, "is: knows no '" + node.text + "'", "write is:partial or is:unread");
+        }
         node.kind = Node::Kind::kHas;
-        node.text = "partial";
         return Operand(std::move(node));
       default:
         break;
@@ -448,12 +515,31 @@ class Parser {
         node->text = canonical;
         return {};
       case internal::HasValue::kReserved:
-        return error(begin, "'has:" + node->text + "' is not supported in this version",
-                     "has:attachment and has:encrypted are");
+        return error(
+            begin, "'has:" + node->text + "' is not supported in this version",
+            "these are: attachment inline encrypted signature link bcc variant pdf image office archive calendar");
       case internal::HasValue::kUnknown:
         break;
     }
-    return error(begin, "has: knows no '" + node->text + "'", "write has:attachment or has:encrypted");
+    return error(begin, "has: knows no '" + node->text + "'",
+                 "it knows attachment inline encrypted signature link bcc variant pdf image office archive calendar");
+  }
+
+  // NAME or NAME=VALUE (RFC 5322 s3.6.8: a name is printable ASCII without colon).
+  Result<void> header(size_t begin, Node* node) {
+    const size_t sign = node->text.find('=');
+    std::string name = text::fold(std::string_view(node->text).substr(0, sign));
+    while (!name.empty() && name.back() == ' ') name.pop_back();
+    const bool sound = !name.empty() && name.size() <= 64 &&
+                       std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c <= '~' && c != ':'; });
+    if (!sound)
+      return error(begin, "'" + name + "' is no name of a header field", "for example header:x-run-id=4711");
+    if (sign != std::string::npos) node->value = node->text.substr(sign + 1);
+    if (sign != std::string::npos && !has_words(node->value))
+      return error(begin, "there is no letter or digit behind '='", "write header:" + name + " for any value");
+    node->kind = Node::Kind::kHeader;
+    node->text = std::move(name);
+    return {};
   }
 
   // A group, an ending or a media type (RFC 6838 s4.2), in lower case.
@@ -623,14 +709,34 @@ class Parser {
       default:
         break;
     }
+    if (node.kind == Node::Kind::kNear) {
+      if (!node.field.empty()) out->append(node.field).append(":(");
+      for (size_t i = 0; i < 2; ++i) {
+        Node side = node.children[i];
+        side.field.clear();
+        write(side, false, out);
+        if (i == 0) out->append(" NEAR/" + std::to_string(node.from) + " ");
+      }
+      if (!node.field.empty()) out->push_back(')');
+      return;
+    }
     if (!node.field.empty()) out->append(node.field).push_back(':');
+    if (node.kind == Node::Kind::kHeader) {
+      const std::string text = node.value.empty() ? node.text : node.text + "=" + node.value;
+      if (text.find_first_of(" ()\"|") == std::string::npos) {
+        out->append(text);
+      } else {
+        write_quoted(text, out);
+      }
+      return;
+    }
     if (node.kind == Node::Kind::kDate || node.kind == Node::Kind::kRange) {
       out->append(node.shown);
       return;
     }
     if (node.kind == Node::Kind::kExact) out->push_back('=');
     bool needs_quotes = node.kind == Node::Kind::kPhrase || node.kind == Node::Kind::kExact;
-    if (node.kind == Node::Kind::kId)
+    if (node.kind == Node::Kind::kId || node.kind == Node::Kind::kLabel)
       needs_quotes = node.text.find_first_of(" ()\"|=-") != std::string::npos || !text::Scanner(node.text).next();
     if (needs_quotes) {
       write_quoted(node.text, out);
@@ -645,6 +751,7 @@ class Parser {
   size_t at_ = 0;
   size_t terms_ = 0;
   bool dropped_ = false;
+  bool in_near_ = false;
   std::vector<Notice> notices_;
   std::optional<Timezone> zone_;
 };

@@ -26,15 +26,19 @@ struct Node {
     kExact,   ///< =word, ="…": accents count, case does not
     kPrefix,  ///< text without the *
     kDate,    ///< [from_s, to_s) of the time that the field names: date, received, archived
-    kHas,     ///< text: "attachment", "encrypted"; field is: "partial"
+    kHas,  ///< text: "attachment", "encrypted", "inline", "signature", "link", "bcc", "variant"; field is: "partial", "unread"
     kRange,   ///< [from, to): bytes (field size) or numbers of deliveries (field seq)
     kIn,      ///< text: "incoming", "outgoing", "internal", "bounce"
     kType,    ///< text: a group (kTypeGroups), a file name's ending, or a media type; field type or has
+    kLabel,   ///< field list or tag: its words, or the whole; field lang: a code ("fr"); text is folded
+    kHeader,  ///< text: a header field's name in lower case; value: words of its value, empty: any
+    kNear,    ///< two children that are words or phrases, at most `from` words apart, in either order
     kId,      ///< text: a Message-ID without <>, a digest prefix, or either (fields id, hash, thread)
   };
   Kind kind = Kind::kAll;
   std::string field;  ///< of leaves: canonical English name ("from", "subject" …), or empty: everywhere
   std::string text;
+  std::string value;             ///< kHeader
   int64_t from_s = 0, to_s = 0;  ///< kDate, seconds since 1970 UTC; INT64_MIN, INT64_MAX where open
   uint64_t from = 0, to = 0;     ///< kRange; 0, UINT64_MAX where open
   std::string shown;             ///< kDate, kRange: "2024-01-01..2024-12-31", "1048576.."; both ends belong to it

@@ -260,6 +260,10 @@ class SearchPage {
     Data notices{Data::type::list};
     for (const query::Notice& notice : answer.notices) notices.push_back(notice.text);
     data_.set("notices", notices);
+    if (!answer.did_you_mean.empty()) {
+      data_.set("better", answer.did_you_mean);
+      data_.set("better_url", url("/", {{"q", answer.did_you_mean}, {"sort", oldest() ? "oldest" : ""}}));
+    }
     data_.set("total_text",
               (answer.total_exact ? "" : std::string(strings.at_least) + " ") + mails_text(answer.total, strings));
     data_.set("index_text", index_text(answer.index, context_));

@@ -25,7 +25,8 @@ namespace arch::page {
   X(growth) X(per_day) X(full_about) X(growth_later) X(cap_reached) X(per_month) X(month) X(mails) X(healthy)     \
   X(alarms) X(messages) X(deliveries_count) X(newest_mail) X(rebuilding) X(own_domains) X(no_own_domains)         \
   X(two_ways) X(encrypted) X(bounce) X(partial) X(people) X(months) X(types) X(narrow) X(export_all)              \
-  X(export_as) X(export_done) X(who) X(notice) X(today) X(yesterday) X(list) X(preview_of) X(direct)              \
+  X(export_as) X(export_done) X(who) X(notice) X(did_you_mean) X(today) X(yesterday) X(list)         \
+  X(preview_of) X(direct)  \
   X(pending_bytes)
 // clang-format on
 

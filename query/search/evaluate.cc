@@ -86,8 +86,9 @@ Result<void> in_chunks(size_t count, const Call& call) {
 
 }  // namespace
 
-Evaluation::Evaluation(const Archive& archive, const index::IndexReader* reader, const query::Node& tree, bool widen)
-    : archive_(archive), reader_(reader), tree_(tree), widen_(widen) {}
+Evaluation::Evaluation(const Archive& archive, const index::IndexReader* reader, const query::Node& tree, bool widen,
+                       const Aliases* aliases)
+    : archive_(archive), reader_(reader), tree_(tree), widen_(widen), aliases_(aliases) {}
 
 // ── what each leaf asks ──
 
@@ -175,6 +176,8 @@ Result<void> Evaluation::compile_leaf(const Node& node, bool positive) {
       break;
     }
   }
+  if (people && leaf.scope.people != People::kFrom && widen_ && aliases_ != nullptr && node.kind == Node::Kind::kWord)
+    add_aliases(&leaf);
   if (leaf.phrase && !people && leaf.ask.words.size() > 1) {
     text::index_pairs(
         text, [&](std::string_view pair) { leaf.pairs.push_back(std::string(index::kPair) + std::string(pair)); });
@@ -193,6 +196,65 @@ Result<void> Evaluation::compile_leaf(const Node& node, bool positive) {
   places_[&node] = leaves_.size();
   leaves_.push_back(std::move(leaf));
   return {};
+}
+
+// Mail to an alias of a mailbox is mail to the mailbox.
+void Evaluation::add_aliases(Leaf* leaf) {
+  std::string name = text::address_term(leaf->node->text);
+  if (!name.empty() && name.back() == '@') name.pop_back();
+  if (name.empty() || name.front() == '@') return;
+  const std::vector<std::string> found =
+      name.find('@') != std::string::npos ? aliases_->of(name) : aliases_->of_name(name);
+  constexpr size_t kNamed = 5;
+  std::string names;
+  for (size_t i = 0; i < found.size(); ++i) {
+    leaf->terms.push_back(text::address_term(found[i]));
+    if (i < kNamed) names += (i == 0 ? "" : ", ") + found[i];
+  }
+  if (found.size() > kNamed) names += " and " + std::to_string(found.size() - kNamed) + " more";
+  if (!found.empty())
+    notices_.push_back({leaf->node->column, "aliases of '" + leaf->node->text + "' are looked for too: " + names});
+}
+
+// ── slips of the pen ──
+
+Result<std::vector<Suggestion>> Evaluation::suggestions() const {
+  std::vector<Suggestion> out;
+  if (reader_ == nullptr) return out;
+  for (const Leaf& leaf : leaves_) {
+    if (!leaf.positive || leaf.estimate != 0 || leaf.scope.people != People::kNone || leaf.ask.only_whole) continue;
+    if (leaf.node->kind != Node::Kind::kWord || leaf.ask.words.size() != 1) continue;
+    Suggestion suggestion{leaf.node->column, leaf.node->text, {}, 0};
+    ARCH_TRY(suggestion.better, nearest_word(leaf.ask.words[0], &suggestion.mails));
+    if (!suggestion.better.empty()) out.push_back(std::move(suggestion));
+  }
+  return out;
+}
+
+// Of the words that begin like it: the fewest edits, then the most mails.
+Result<std::string> Evaluation::nearest_word(const std::string& word, uint64_t* mails) const {
+  constexpr size_t kLeastLetters = 4, kLongWord = 8, kVisits = 200'000;
+  std::string best;
+  if (word.size() < kLeastLetters || word.size() > text::kWordBytes || !is_plain_latin(word)) return best;
+  size_t edits = word.size() >= kLongWord ? 2 : 1;
+  // A slip is rarely in the first letter; two exchanged in front are one.
+  for (size_t letter = 0; letter < 2 && best.empty(); ++letter) {
+    if (letter == 1 && word[1] == word[0]) break;
+    const std::string begin = word.substr(letter, 1);
+    size_t visits = 0;
+    ARCH_TRY_VOID(reader_->vocabulary(begin, [&](const std::string& term, uint64_t frequency) {
+      if (++visits > kVisits) return false;
+      if (term.size() + edits < word.size() || term.size() > word.size() + edits || !is_plain_latin(term))
+        return true;
+      const size_t distance = text::edit_distance(word, term, edits);
+      if (distance > edits || (distance == edits && !best.empty() && frequency <= *mails)) return true;
+      best = term;
+      edits = distance;
+      *mails = frequency;
+      return true;
+    }));
+  }
+  return best;
 }
 
 // Words of the vocabulary that share the French or the English stem join as synonyms.
@@ -316,6 +378,10 @@ uint64_t Evaluation::estimate(const Node& node) const {
     }
     case Node::Kind::kId:
       return 1;
+    case Node::Kind::kNear:
+      return std::min(estimate(node.children[0]), estimate(node.children[1]));
+    case Node::Kind::kLabel:
+    case Node::Kind::kHeader:
     case Node::Kind::kHas:
     case Node::Kind::kDate:
     case Node::Kind::kRange:
@@ -349,8 +415,13 @@ int Evaluation::rank(const Node& node) const {
     case Node::Kind::kType:
       return 3;
     case Node::Kind::kId:
-    case Node::Kind::kHas:
+    case Node::Kind::kLabel:
+    case Node::Kind::kHeader:
       return 0;
+    case Node::Kind::kHas:
+      return node.text == "variant" ? 3 : 0;
+    case Node::Kind::kNear:
+      return estimate(node) <= kSmallEstimate ? 1 : 3;
     default: {
       const Leaf& leaf = leaves_[places_.at(&node)];
       if (!leaf.phrase && !leaf.scope.text_decides) return 0;
@@ -405,10 +476,19 @@ Result<Set> Evaluation::evaluate(const Node& node, const Numbers* within) {
       break;
     }
     case Node::Kind::kHas: {
-      if (reader_ == nullptr) break;
-      ARCH_TRY(numbers, reader_->postings(std::string(node.text == "encrypted" ? index::kIsEncrypted
-                                                      : node.text == "partial" ? index::kIsPartial
-                                                                               : index::kHasAttachment)));
+      ARCH_TRY(numbers, has(node));
+      break;
+    }
+    case Node::Kind::kLabel: {
+      ARCH_TRY(numbers, label(node));
+      break;
+    }
+    case Node::Kind::kHeader: {
+      ARCH_TRY(numbers, header(node));
+      break;
+    }
+    case Node::Kind::kNear: {
+      ARCH_TRY(numbers, near(node, within));
       break;
     }
     default: {
@@ -504,6 +584,97 @@ Result<Numbers> Evaluation::by_row(const Node& node, const Numbers* within) {
   Numbers out;
   for (size_t i = 0; i < numbers.size(); ++i)
     if (found[i] != 0) out.push_back(numbers[i]);
+  return out;
+}
+
+Result<Numbers> Evaluation::has(const Node& node) const {
+  if (reader_ == nullptr) return Numbers();
+  if (node.text == "variant") return variants();
+  constexpr std::pair<std::string_view, std::string_view> kTerms[] = {
+      {"attachment", index::kHasAttachment}, {"encrypted", index::kIsEncrypted}, {"inline", index::kHasInline},
+      {"signature", index::kHasSignature},   {"link", index::kHasLink},          {"bcc", index::kHasBcc},
+      {"partial", index::kIsPartial},        {"unread", index::kIsUnread}};
+  for (const auto& [name, term] : kTerms)
+    if (name == node.text) return reader_->postings(std::string(term));
+  ARCH_CHECK(false);  // the parser makes no other
+}
+
+// Messages whose mail key another message has too.
+Result<Numbers> Evaluation::variants() const {
+  ARCH_TRY(Numbers all, reader_->all());
+  ARCH_TRY(std::vector<index::Column> keys, columns(all));
+  std::unordered_map<uint64_t, size_t> first;
+  std::vector<char> shared(all.size(), 0);
+  for (size_t i = 0; i < all.size(); ++i) {
+    auto [known, fresh] = first.try_emplace(keys[i].mail_key, i);
+    if (!fresh) shared[known->second] = shared[i] = 1;
+  }
+  Numbers out;
+  for (size_t i = 0; i < all.size(); ++i)
+    if (shared[i] != 0) out.push_back(all[i]);
+  return out;
+}
+
+// Every word of the text under the prefix, in whatever order; or one of the terms by which a compound is written together.
+Result<Numbers> Evaluation::words_under(std::string_view prefix, std::string_view text) const {
+  if (reader_ == nullptr) return Numbers();
+  const text::Ask ask = text::ask(text);
+  std::vector<Numbers> lists;
+  for (const std::string& term : ask.whole) {
+    ARCH_TRY(Numbers list, reader_->postings(std::string(prefix) + term));
+    lists.push_back(std::move(list));
+  }
+  std::optional<Numbers> every;
+  for (const std::string& term : ask.only_whole ? std::vector<std::string>() : ask.required) {
+    ARCH_TRY(Numbers list, reader_->postings(std::string(prefix) + term));
+    every = every ? intersect(*every, list) : std::move(list);
+  }
+  if (every) lists.push_back(std::move(*every));
+  return unite(std::move(lists));
+}
+
+Result<Numbers> Evaluation::label(const Node& node) const {
+  if (reader_ == nullptr) return Numbers();
+  if (node.field == "lang") return reader_->postings(std::string(index::kLanguage) + node.text);
+  const std::string_view prefix = node.field == "list" ? index::kList : index::kTag;
+  ARCH_TRY(Numbers whole, reader_->postings(std::string(prefix) + text::label_term(node.text)));
+  ARCH_TRY(Numbers words, words_under(prefix, node.text));
+  return unite(whole, words);
+}
+
+Result<Numbers> Evaluation::header(const Node& node) {
+  if (reader_ == nullptr) return Numbers();
+  const std::string name = std::string(index::kHeader) + node.text;
+  ARCH_TRY(Numbers any, reader_->postings(name));
+  if (any.empty())
+    notices_.push_back(
+        {node.column, "no mail has the field " + node.text + " in the index: is it named in index.headers?"});
+  if (node.value.empty() || any.empty()) return any;
+  return words_under(name + " ", node.value);
+}
+
+// Both sides are found by themselves; then the text decides.
+Result<Numbers> Evaluation::near(const Node& node, const Numbers* within) {
+  const Leaf& a = leaves_[places_.at(&node.children[0])];
+  const Leaf& b = leaves_[places_.at(&node.children[1])];
+  const bool a_first = a.estimate <= b.estimate;
+  ARCH_TRY(Numbers one, evaluate_leaf(a_first ? a : b, within));
+  ARCH_TRY(Numbers both, evaluate_leaf(a_first ? b : a, &one));
+  both = intersect(one, both);
+  std::vector<char> found(both.size(), 0);
+  auto check = [&](size_t begin, size_t end) -> Result<void> {
+    ARCH_TRY(std::vector<MessageText> texts, archive_.texts({both.begin() + static_cast<std::ptrdiff_t>(begin),
+                                                             both.begin() + static_cast<std::ptrdiff_t>(end)}));
+    for (size_t i = 0; i < texts.size(); ++i)
+      for (const TextPiece& piece : texts[i])
+        if ((a.scope.pieces & piece_bit(piece.field)) != 0 && stand_near(a.pattern, b.pattern, node.from, piece.text))
+          found[begin + i] = 1;
+    return {};
+  };
+  ARCH_TRY_VOID(in_chunks(both.size(), check));
+  Numbers out;
+  for (size_t i = 0; i < both.size(); ++i)
+    if (found[i] != 0) out.push_back(both[i]);
   return out;
 }
 

@@ -20,7 +20,8 @@ namespace arch::search {
 class Evaluation {
  public:
   /// `reader` may be null: nothing is indexed yet. `tree` outlives it.
-  Evaluation(const Archive& archive, const index::IndexReader* reader, const query::Node& tree, bool widen);
+  Evaluation(const Archive& archive, const index::IndexReader* reader, const query::Node& tree, bool widen,
+             const Aliases* aliases = nullptr);
 
   /// Message numbers, rising. Errors: kInvalid (a prefix of too many words), kTryAgain, kCorrupt, kIo.
   Result<Numbers> run();
@@ -30,6 +31,8 @@ class Evaluation {
   /// What a snippet marks: words and phrases that are not under a NOT. Holds as long as this object.
   std::vector<Wanted> wanted() const;
   const std::vector<query::Notice>& notices() const { return notices_; }
+  /// For the words that nothing has; after run(). Errors: kTryAgain, kCorrupt.
+  Result<std::vector<Suggestion>> suggestions() const;
   /// Messages whose text is not in the catalog although the index knows them: phrases in them were not found.
   uint64_t unverified() const { return unverified_; }
 
@@ -57,6 +60,8 @@ class Evaluation {
   static Scope scope_of(const std::string& field);
   Result<void> compile(const Node& node, bool positive);
   Result<void> compile_leaf(const Node& node, bool positive);
+  void add_aliases(Leaf* leaf);
+  Result<std::string> nearest_word(const std::string& word, uint64_t* mails) const;
   Result<void> widen(Leaf* leaf, const std::string& word);
   Result<void> expand_prefix(Leaf* leaf);
   uint64_t frequency(const Leaf& leaf, const std::string& term) const;
@@ -68,6 +73,12 @@ class Evaluation {
   Result<Numbers> evaluate_leaf(const Leaf& leaf, const Numbers* within);
   Result<Numbers> date(const Node& node, const Numbers* within) const;
   Result<Numbers> by_row(const Node& node, const Numbers* within);
+  Result<Numbers> has(const Node& node) const;
+  Result<Numbers> variants() const;
+  Result<Numbers> words_under(std::string_view prefix, std::string_view text) const;
+  Result<Numbers> label(const Node& node) const;
+  Result<Numbers> header(const Node& node);
+  Result<Numbers> near(const Node& node, const Numbers* within);
   Result<Numbers> identity(const Node& node) const;
   Result<Numbers> postings(const Leaf& leaf, const std::string& term, const Numbers* within) const;
   Result<Numbers> candidates(const Leaf& leaf, const Numbers* within) const;
@@ -79,6 +90,7 @@ class Evaluation {
   const index::IndexReader* reader_;
   const Node& tree_;
   const bool widen_;
+  const Aliases* aliases_;
   std::vector<Leaf> leaves_;
   std::unordered_map<const Node*, size_t> places_;  // in leaves_
   std::vector<query::Notice> notices_;

@@ -3,6 +3,7 @@
 #include <unicode/bytestream.h>
 #include <unicode/normalizer2.h>
 #include <unicode/stringpiece.h>
+#include <algorithm>
 
 #include "query/text/analyser.h"
 
@@ -46,6 +47,36 @@ void Pattern::make_borders() {
     while (border > 0 && words[border] != words[i]) border = borders_[border - 1];
     borders_[i] = words[border] == words[i] ? border + 1 : 0;
   }
+}
+
+bool stand_near(const Pattern& one, const Pattern& other, uint64_t words, std::string_view text) {
+  struct Match {
+    size_t first, last;  // words of the text
+  };
+  std::vector<size_t> begins;
+  for (text::Scanner scanner(text); scanner.next();) begins.push_back(scanner.begin());
+  auto word_at = [&](size_t byte) {
+    return static_cast<size_t>(std::upper_bound(begins.begin(), begins.end(), byte) - begins.begin()) - 1;
+  };
+  auto matches = [&](const Pattern& pattern) {
+    std::vector<Match> out;
+    pattern.each(text, [&](size_t begin, size_t end) {
+      out.push_back({word_at(begin), word_at(end - 1)});
+      return true;
+    });
+    return out;
+  };
+  const std::vector<Match> a = matches(one);
+  if (a.empty()) return false;
+  const std::vector<Match> b = matches(other);
+  // Both rise; of each match only the next ones of the other side matter.
+  size_t j = 0;
+  for (const Match& match : a) {
+    while (j < b.size() && b[j].last + words < match.first) ++j;
+    for (size_t k = j; k < b.size() && b[k].first <= match.last + words; ++k)
+      if (b[k].first > match.last || b[k].last < match.first) return true;
+  }
+  return false;
 }
 
 bool Pattern::found_in(std::string_view text) const {

@@ -37,6 +37,10 @@ class Pattern {
   std::string prefix_;
 };
 
+/// Whether a match of one stands at most `words` words away from a match of the other, in either order; matches that share a
+/// word do not count.
+bool stand_near(const Pattern& one, const Pattern& other, uint64_t words, std::string_view text);
+
 /// Lower case and composed, accents kept (Unicode's NFKC_Casefold).
 std::string spelled(std::string_view text);
 

@@ -42,6 +42,26 @@ void order(std::vector<Entry>* entries, size_t count, bool oldest_first) {
   }
 }
 
+// The query with each word at its column replaced; empty when nothing was, or the word does not stand there as it is shown.
+std::string corrected(const std::string& query, const std::vector<Suggestion>& suggestions) {
+  std::string out;
+  size_t done = 0;
+  uint32_t column = 1;
+  size_t at = 0;
+  for (const Suggestion& suggestion : suggestions) {  // rising columns
+    for (; at < query.size() && column < suggestion.column; ++column) {
+      ++at;
+      while (at < query.size() && (static_cast<uint8_t>(query[at]) & 0xc0) == 0x80) ++at;
+    }
+    // The column may be that of an operator in front.
+    const size_t place = query.find(suggestion.word, at);
+    if (place == std::string::npos || place < done) continue;
+    out += query.substr(done, place - done) + suggestion.better;
+    done = place + suggestion.word.size();
+  }
+  return done == 0 ? std::string() : out + query.substr(done);
+}
+
 }  // namespace
 
 struct Searcher::State {
@@ -113,13 +133,15 @@ Result<Answer> Searcher::search(const Request& request) {
   answer.interpreted = query.interpreted;
   answer.notices = std::move(query.notices);
 
-  Evaluation evaluation(s.archive, s.reader.get(), query.root, request.widen);
+  Evaluation evaluation(s.archive, s.reader.get(), query.root, request.widen, request.aliases);
   ARCH_TRY(Numbers numbers, evaluation.run());
   ARCH_TRY(std::vector<index::Column> columns, evaluation.columns(numbers));
   std::vector<Entry> entries = collapsed(numbers, columns);
   answer.messages = numbers.size();
   answer.total = entries.size();
   answer.notices.insert(answer.notices.end(), evaluation.notices().begin(), evaluation.notices().end());
+  ARCH_TRY(answer.suggestions, evaluation.suggestions());
+  answer.did_you_mean = corrected(request.query, answer.suggestions);
   if (evaluation.unverified() > 0) {
     answer.total_exact = false;
     answer.notices.push_back({0, "the text of " + std::to_string(evaluation.unverified()) +
@@ -164,7 +186,7 @@ Result<std::vector<uint64_t>> Searcher::numbers(const Request& request, bool col
   State& s = *state_;
   ARCH_TRY(query::Query query, query::parse(request.query, request.context));
   ARCH_TRY_VOID(s.refresh());
-  Evaluation evaluation(s.archive, s.reader.get(), query.root, request.widen);
+  Evaluation evaluation(s.archive, s.reader.get(), query.root, request.widen, request.aliases);
   ARCH_TRY(Numbers found, evaluation.run());
   ARCH_TRY(std::vector<index::Column> columns, evaluation.columns(found));
   std::vector<Entry> entries;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/archive.h"
+#include "engine/people/aliases.h"
 #include "query/index/index.h"
 #include "query/language/query.h"
 
@@ -21,6 +22,8 @@ struct Request {
   bool widen = true;  ///< plain words also match terms with the same French or English stem
   bool oldest_first = false;
   bool snippets = true;
+  /// With `widen`, a recipient also means the aliases whose mail ends there. Outlives the call; may be null.
+  const Aliases* aliases = nullptr;
   query::ParseContext context;
 };
 
@@ -48,12 +51,21 @@ struct Completeness {
   UnixNs complete_to = 0;      ///< every mail captured before this is searchable
 };
 
+/// A word that no mail has, and one that mails have and that it may be a slip for.
+struct Suggestion {
+  uint32_t column = 0;  ///< of the word in the query
+  std::string word, better;
+  uint64_t mails = 0;  ///< that have `better`, about
+};
+
 struct Answer {
   uint64_t total = 0;  ///< distinct mails (mail keys)
   bool total_exact = true;
   uint64_t messages = 0;  ///< distinct stored messages
   std::string interpreted;
   std::vector<query::Notice> notices;
+  std::vector<Suggestion> suggestions;
+  std::string did_you_mean;  ///< the query with the suggestions in it; empty when there are none
   Completeness index;
   std::vector<Hit> hits;
 };

@@ -303,7 +303,7 @@ TEST_F(SearchTest, TheAnswerSaysHowCompleteItIs) {
 }
 
 TEST_F(SearchTest, MistakesAreErrorsWithAdvice) {
-  for (const char* query : {"form:paul", "\"open", "tag:x", "size:1M", "date:demain", "(devis"}) {
+  for (const char* query : {"form:paul", "\"open", "has:ocr", "size:1M", "date:demain", "(devis"}) {
     auto answer = ask(query);
     ASSERT_FALSE(answer) << query;
     EXPECT_EQ(answer.error().code, Code::kInvalid);

@@ -469,6 +469,31 @@ std::string address_term(std::string_view address) {
   return term;
 }
 
+size_t edit_distance(std::string_view a, std::string_view b, size_t most) {
+  const size_t longer = std::max(a.size(), b.size()), shorter = std::min(a.size(), b.size());
+  if (longer - shorter > most || longer > kWordBytes) return most + 1;
+  // Optimal string alignment, three rows at a time.
+  std::array<std::array<size_t, kWordBytes + 1>, 3> rows;
+  for (size_t j = 0; j <= b.size(); ++j) rows[0][j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    auto& row = rows[i % 3];
+    const auto& above = rows[(i + 2) % 3];
+    const auto& before = rows[(i + 1) % 3];
+    row[0] = i;
+    size_t least = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = std::min(row[j], before[j - 2] + 1);
+      least = std::min(least, row[j]);
+    }
+    if (least > most) return most + 1;
+  }
+  return std::min(rows[a.size() % 3][b.size()], most + 1);
+}
+
+std::string label_term(std::string_view label) { return " " + address_term(label); }
+
 Ask ask(std::string_view text) {
   Ask out;
   Scanner scanner(text);

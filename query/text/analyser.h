@@ -78,6 +78,13 @@ std::string fold(std::string_view text);
 /// kAddressBytes.
 std::string address_term(std::string_view address);
 
+/// The term of a whole label (a list's id, a tag): a blank, which no word has, and the label as address_term() has it.
+std::string label_term(std::string_view label);
+
+/// Letters that differ between two words (insert, drop, change one, exchange neighbours); stops counting above `most`, and
+/// gives `most` + 1 then. Bytes count; for words of at most kWordBytes.
+size_t edit_distance(std::string_view a, std::string_view b, size_t most);
+
 /// Pairs "a b" of neighbours of which the first is one of the commonest words, so that phrases with such words have few
 /// candidates; a phrase query asks the same function. Set and rule were chosen by measurement (docs/search.md).
 bool is_common(std::string_view term);

@@ -172,12 +172,9 @@ Result<std::vector<uint64_t>> wanted(const Archive& archive, const Invocation& i
     }));
     return numbers;
   }
-  search::Request request;
-  for (const std::string& word : invocation.arguments) request.query += (request.query.empty() ? "" : " ") + word;
-  request.widen = !invocation.has("no-widen");
+  const std::unique_ptr<Asked> asked = asked_by(invocation);
+  search::Request& request = asked->request;
   request.oldest_first = true;
-  request.context.now = Clock::system().now();
-  request.context.timezone = invocation.config.timezone;
   ARCH_TRY(auto searcher, search::Searcher::open(archive));
   ARCH_TRY(numbers, searcher->numbers(request, false));
   if (!numbers.empty() && numbers.front() > numbers.back()) std::reverse(numbers.begin(), numbers.end());

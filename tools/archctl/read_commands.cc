@@ -40,14 +40,11 @@ int run_search(const Invocation& invocation) {
   if (!limit) return complain(limit.error());
   auto offset = invocation.number("offset", 0, 0, UINT32_MAX);
   if (!offset) return complain(offset.error());
-  search::Request request;
-  for (const std::string& word : invocation.arguments) request.query += (request.query.empty() ? "" : " ") + word;
+  const std::unique_ptr<Asked> asked = asked_by(invocation);
+  search::Request& request = asked->request;
   request.limit = *limit;
   request.offset = *offset;
-  request.widen = !invocation.has("no-widen");
   request.oldest_first = invocation.has("oldest-first");
-  request.context.now = Clock::system().now();
-  request.context.timezone = invocation.config.timezone;
 
   auto archive = open_reader(invocation);
   if (!archive) return complain_in(invocation, archive.error());

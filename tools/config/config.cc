@@ -211,6 +211,12 @@ const std::vector<Entry>& entries() {
         "Domains whose mailboxes are ours: they tell inbound, outbound and internal mail apart.",
         [](const Config& c) { return list_text(c.mta_own_domains); }},
        ARCH_SET(mta_own_domains, as_domains(node, place))},
+      {{"mta", "aliases", "list",
+        "Postfix's alias maps, as in virtual_alias_maps and alias_maps (\"hash:/etc/postfix/virtual\"): a search for "
+        "a "
+        "mailbox then also finds mail to its aliases.",
+        [](const Config& c) { return list_text(c.mta_aliases); }},
+       ARCH_SET(mta_aliases, as_list(node, place))},
       {{"mta", "log", "string",
         "Postfix's log, by which archd proves once a day that no mail is missing: a file (its rotated forms are "
         "found), "

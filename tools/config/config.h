@@ -36,6 +36,7 @@ struct Config {
   uint64_t message_bytes = limits::kMessageBytes;
 
   std::vector<std::string> mta_own_domains;
+  std::vector<std::string> mta_aliases;
   std::string mta_log;
   std::string mta_archive_recipient = "archive@archive.invalid";
 
