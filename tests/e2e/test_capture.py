@@ -269,6 +269,17 @@ class Capture(unittest.TestCase):
             client.close()
         self.assertEqual(daemon.stop(), 0)
 
+    def test_a_large_message_is_in_memory_once(self):
+        daemon = self.start("--lmtp=inet:127.0.0.1:0", "--message-limit=256M")
+        client = Client(daemon.port(), hello=LHLO, timeout=120)
+        size = 200 << 20
+        answer = client.send(b"a@b", [b"c@d"], b"Subject: large\r\n\r\n" + (b"x" * 998 + b"\r\n") * (size // 1000))
+        self.assertTrue(answer.startswith(b"250"), answer)
+        if "sanitizers" not in daemon.log_text():
+            self.assertLess(daemon.peak_kib(), (64 << 10) + (size >> 10))
+        client.close()
+        self.assertEqual(daemon.stop(), 0)
+
     def test_help_and_version(self):
         text = subprocess.run([program("arch-capture"), "--help"], capture_output=True, check=True).stdout.decode()
         for flag in ("--archive", "--lmtp", "--smtp", "--peer", "--message-limit", "--reserve", "--max-connections", "--ready-fd",
