@@ -1,11 +1,19 @@
 #include "engine/people/aliases.h"
 
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <set>
 
 #include "engine/base/ascii.h"
 #include "engine/io/fs.h"
+
+extern char** environ;
 
 namespace arch {
 
@@ -25,6 +33,49 @@ bool has_text(std::string_view type) {
   for (std::string_view known : {"texthash", "hash", "btree", "lmdb", "dbm", "sdbm", "cdb"})
     if (type == known) return true;
   return false;
+}
+
+// What `postmap -s` prints of a map: one "key<tab>value" a line.
+Result<std::string> ask_postmap(const std::string& map) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno(errno, "postmap");
+  std::vector<std::string> words = {"postmap", "-s", map};
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+  pid_t child = 0;
+  const int error_number = ::posix_spawnp(&child, "postmap", &actions, nullptr, argv.data(), environ);
+  ::posix_spawn_file_actions_destroy(&actions);
+  ::close(ends[1]);
+  if (error_number != 0) {
+    ::close(ends[0]);
+    auto error = fail_errno(error_number, "postmap, asked for alias map " + map);
+    error.value().hint = "name the map's text file";
+    return error;
+  }
+  std::string text;
+  std::array<char, 64u << 10> buffer;
+  bool whole = false;
+  for (;;) {
+    const ssize_t got = ::read(ends[0], buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    whole = got == 0;
+    if (got <= 0) break;
+    text.append(buffer.data(), static_cast<size_t>(got));
+    if (text.size() > kMaxFileBytes) break;  // its next write ends it
+  }
+  ::close(ends[0]);
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (text.size() > kMaxFileBytes) return fail(Code::kTooLarge, "alias map " + map + " has no end: no alias map");
+  if (!whole || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    return fail(Code::kUsage, "postmap cannot list alias map " + map, "write its content into a file and name that");
+  return text;
 }
 
 }  // namespace
@@ -80,11 +131,14 @@ Result<Aliases> Aliases::load(const std::vector<std::string>& maps) {
   Aliases aliases;
   for (const std::string& map : maps) {
     std::string path = map;
-    if (const size_t colon = map.find(':'); colon != std::string::npos && map.front() != '/') {
-      if (!has_text(std::string_view(map).substr(0, colon)))
-        return fail(Code::kUsage, "alias map " + map + " has no text to read",
-                    "write its content into a file (postmap -s " + map + " prints many kinds) and name that");
-      path = map.substr(colon + 1);
+    const size_t colon = map.find(':');
+    const bool typed = colon != std::string::npos && map.front() != '/';
+    if (typed) path = map.substr(colon + 1);
+    const bool textual = !typed || has_text(std::string_view(map).substr(0, colon));
+    if (typed && (!textual || ::access(path.c_str(), F_OK) != 0)) {
+      ARCH_TRY(std::string content, ask_postmap(map));
+      aliases.add(content);
+      continue;
     }
     ARCH_TRY(auto file, Fs::real().open_read(path));
     ARCH_TRY(uint64_t size, file->size());

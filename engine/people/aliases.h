@@ -19,8 +19,8 @@ class Aliases {
   void add(std::string_view text);
 
   /// Reads files as Postfix names them: a path, or with the type of its map in front ("hash:/etc/postfix/virtual": the text
-  /// beside the database is read). Errors: kNotFound, kDenied, kIo, kTooLarge, kUsage (a map that has no text: regexp,
-  /// pcre, ldap, mysql …).
+  /// beside the database is read). Where there is no text, postmap(1) is asked for the map's content. Errors: kNotFound,
+  /// kDenied, kIo, kTooLarge, kUsage (postmap cannot list it: regexp, pcre, ldap, mysql …).
   static Result<Aliases> load(const std::vector<std::string>& maps);
 
   bool empty() const { return leads_to_.empty(); }

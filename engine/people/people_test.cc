@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 
 #include <unistd.h>
@@ -88,6 +89,22 @@ TEST(Aliases, AreLoadedByTheNamesThatPostfixUses) {
     ASSERT_TRUE(aliases) << aliases.error().what;
     EXPECT_THAT(aliases->of("commandes@ex.fr"), ElementsAre("orders@ex.fr"));
   }
+  // Where there is no text, postmap knows; stood in for by a script.
+  const std::string folder = path + ".bin";
+  std::filesystem::create_directory(folder);
+  std::ofstream(folder + "/postmap") << "#!/bin/sh\n[ \"$1 $2\" = \"-s hash:" << folder << "/map\" ] || exit 1\n"
+                                     << "printf 'orders@ex.fr\\tcommandes@ex.fr\\n'\n";
+  std::filesystem::permissions(folder + "/postmap", std::filesystem::perms::owner_all);
+  const std::string before = std::getenv("PATH");
+  ::setenv("PATH", (folder + ":" + before).c_str(), 1);
+  auto asked = Aliases::load({"hash:" + folder + "/map"});
+  ASSERT_TRUE(asked) << describe(asked.error());
+  EXPECT_EQ(asked->of("commandes@ex.fr"), std::vector<std::string>({"orders@ex.fr"}));
+  EXPECT_EQ(Aliases::load({"ldap:" + folder + "/map"}).error().code, Code::kUsage);
+  ::setenv("PATH", "/nonexistent", 1);
+  EXPECT_EQ(Aliases::load({"ldap:" + folder + "/map"}).error().code, Code::kNotFound);
+  ::setenv("PATH", before.c_str(), 1);
+  std::filesystem::remove_all(folder);
   auto regexp = Aliases::load({"regexp:" + path});
   ASSERT_FALSE(regexp);
   EXPECT_EQ(regexp.error().code, Code::kUsage);

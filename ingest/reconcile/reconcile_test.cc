@@ -449,6 +449,35 @@ TEST_F(LogFiles, LongLinesAreCutAndNothingElseIs) {
   EXPECT_EQ(lines[1], "short");
 }
 
+// journalctl is stood in for by a script: what it is asked, what it prints, how it ends.
+TEST_F(LogFiles, TheSystemsJournal) {
+  const std::string before = std::getenv("PATH");
+  auto script = [&](const std::string& text) {
+    std::ofstream(folder_ + "/journalctl") << "#!/bin/sh\necho \"$@\"\n" << text;
+    std::filesystem::permissions(folder_ + "/journalctl", std::filesystem::perms::owner_all);
+    ::setenv("PATH", (folder_ + ":" + before).c_str(), 1);
+  };
+  script("exit 0\n");
+  EXPECT_EQ(read({"journal:postfix.service"}),
+            Strings{"--quiet --no-pager --output=short-iso-precise --unit=postfix.service"});
+  EXPECT_EQ(read({"journal"}), Strings{"--quiet --no-pager --output=short-iso-precise SYSLOG_FACILITY=2"});
+  auto since = open_log({"journal"}, 60 * kNsPerSecond, kNow);
+  std::string line;
+  ASSERT_TRUE(since && *(*since)->next(&line));
+  EXPECT_NE(line.find("--since=@60 "), std::string::npos) << line;
+  script("exit 1\n");
+  auto failing = open_log({"journal"}, 0, kNow);
+  ASSERT_TRUE(failing && *(*failing)->next(&line));
+  EXPECT_EQ((*failing)->next(&line).error().code, Code::kIo);
+  script("yes\n");  // it prints for ever: who reads no further must not wait for it
+  EXPECT_TRUE(open_log({"journal"}, 0, kNow));
+  ::setenv("PATH", "/nonexistent", 1);
+  auto none = open_log({"journal"}, 0, kNow);
+  EXPECT_FALSE(none);
+  EXPECT_FALSE(none.error().hint.empty());
+  ::setenv("PATH", before.c_str(), 1);
+}
+
 TEST_F(LogFiles, WhatCannotBeReadIsSaid) {
   EXPECT_EQ(open_log({folder_ + "/none"}, 0, kNow).error().code, Code::kNotFound);
   EXPECT_EQ(open_log({folder_}, 0, kNow).error().code, Code::kUsage);
