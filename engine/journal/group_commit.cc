@@ -44,9 +44,11 @@ struct GroupCommit::State {
   std::deque<Item> queue;
   uint64_t waiting_bytes = 0;  // of `queue` and of the batch being written
   bool stopping = false;
+  bool busy = false;  // somebody writes: the writer is theirs until it is false again
   Stats stats;
+  UnixNs last_sync = INT64_MAX;  // how long it took
 
-  // The commit thread's own.
+  // Of whoever made `busy` true.
   std::unique_ptr<JournalWriter> writer;
   std::chrono::steady_clock::time_point next_poll{};
 
@@ -89,10 +91,14 @@ Result<void> GroupCommit::State::close_writer() {
 // One pwritev and fdatasync; then everybody who waited for it hears of it.
 Result<void> GroupCommit::State::acknowledge(std::vector<Item*>* staged, std::vector<RecordRef>* refs) {
   if (staged->empty()) return {};
+  const auto begun = std::chrono::steady_clock::now();
   auto synced = writer->sync();
   if (!synced) return tl::unexpected<Error>(synced.error());
+  const UnixNs took =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - begun).count();
   {
     std::lock_guard lock(mutex);
+    last_sync = took;
     ++stats.syncs;
     stats.records += staged->size();
     for (const Item* item : *staged) {
@@ -205,14 +211,16 @@ void GroupCommit::State::poll() {
 void GroupCommit::State::run() {
   std::unique_lock lock(mutex);
   while (true) {
-    if (queue.empty() && !stopping) {
-      auto ready = [&] { return !queue.empty() || stopping; };
-      if (writer)
+    auto ready = [&] { return !busy && (!queue.empty() || stopping); };
+    if (!ready()) {
+      if (stats.current_file != 0)
         wake.wait_for(lock, kPoll, ready);
       else
         wake.wait(lock, ready);
     }
+    if (busy) continue;
     if (queue.empty() && stopping) break;
+    busy = true;
     // Everything that queued up while the last sync ran, up to a bound on one write.
     std::vector<Item> batch;
     uint64_t bytes = 0;
@@ -226,6 +234,7 @@ void GroupCommit::State::run() {
     poll();
     batch.clear();
     lock.lock();
+    busy = false;
   }
   lock.unlock();
   auto closed = close_writer();
@@ -252,7 +261,7 @@ Result<std::unique_ptr<GroupCommit>> GroupCommit::create(Fs& fs, Clock& clock, s
   return commit;
 }
 
-Result<void> GroupCommit::submit(Delivery delivery, std::string message, Done done) {
+Result<void> GroupCommit::submit(Delivery delivery, std::string message, Done done, By by) {
   State& state = *state_;
   ARCH_TRY_VOID(JournalWriter::check_limits(delivery, message.size()));
   const uint64_t size = message.size();
@@ -262,6 +271,7 @@ Result<void> GroupCommit::submit(Delivery delivery, std::string message, Done do
                 "only " + std::to_string(free) + " bytes are free in " + state.directory + ", " +
                     std::to_string(state.options.reserve_free_bytes) + " are kept in reserve",
                 "make room or add a volume; nothing was stored, the sender tries again");
+  std::vector<State::Item> alone;
   {
     std::lock_guard lock(state.mutex);
     if (state.stopping) return fail(Code::kTryAgain, "the journal writer is stopping");
@@ -269,7 +279,19 @@ Result<void> GroupCommit::submit(Delivery delivery, std::string message, Done do
         size > state.options.max_waiting_bytes - std::min(state.waiting_bytes, state.options.max_waiting_bytes))
       return fail(Code::kTryAgain, std::to_string(state.waiting_bytes) + " bytes wait for the disk already");
     state.waiting_bytes += size;
-    state.queue.push_back({std::move(delivery), std::move(message), std::move(done), nullptr});
+    State::Item item{std::move(delivery), std::move(message), std::move(done), nullptr};
+    if (by == By::kCaller && !state.busy && state.queue.empty() && state.last_sync <= kQuickSync) {
+      state.busy = true;
+      alone.push_back(std::move(item));
+    } else {
+      state.queue.push_back(std::move(item));
+    }
+  }
+  if (!alone.empty()) {
+    state.commit(&alone);
+    std::lock_guard lock(state.mutex);
+    state.busy = false;
+    if (state.queue.empty() && !state.stopping) return {};
   }
   state.wake.notify_one();
   return {};

@@ -1,8 +1,8 @@
 // Many sessions, one journal file, one fdatasync for all that wait.
 //
-// Threads   submit(): any thread. `done` runs on the commit thread, once for every accepted submission, and must not
-//           block (nor call append(), close_file() or stop(), which wait for that thread); it is called only after
-//           the record is durable (value) or is certain not to be promised (error).
+// Threads   submit(): any thread. `done` runs on the commit thread (or on that of submit(), see By), once for every accepted
+//           submission, and must not block (nor call append(), close_file() or stop(), which wait for that thread); it is called
+//           only after the record is durable (value) or is certain not to be promised (error).
 // Order     Records lie in the file in the order of submit().
 // Files     Rolls by size and age and on a close request (journal_reader.h). After an I/O error the file is left as
 // it
@@ -32,6 +32,14 @@ class GroupCommit {
   };
   using Done = std::function<void(Result<RecordRef>)>;
 
+  /// Who writes. A record that is alone costs two switches of threads, as much as a fast disk's sync, when the commit thread
+  /// has to be woken for it.
+  enum class By : uint8_t {
+    kCommitThread,
+    kCaller,  ///< this thread, when nothing waits and the last sync was quick (kQuickSync); else the commit thread
+  };
+  static constexpr UnixNs kQuickSync = 5'000'000;
+
   /// Starts the commit thread. Opens no file before the first record. `fs`, `clock` outlive it. Errors: kNotFound (no
   /// such directory), kDenied, kIo.
   static Result<std::unique_ptr<GroupCommit>> create(Fs& fs, Clock& clock, std::string journal_directory,
@@ -41,7 +49,7 @@ class GroupCommit {
   /// Hands over one finished message; `delivery.digest` is its SHA-256. Errors (then `done` is never called):
   /// kTryAgain (too much is waiting, or stop() was called), kFull, kTooLarge, kIo (the free space cannot be asked
   /// for).
-  Result<void> submit(Delivery delivery, std::string message, Done done);
+  Result<void> submit(Delivery delivery, std::string message, Done done, By by = By::kCommitThread);
   /// submit() and wait.
   Result<RecordRef> append(Delivery delivery, std::string message);
 

@@ -210,6 +210,100 @@ TEST(GroupCommit, OneSyncServesAllThatQueuedUpMeanwhile) {
   EXPECT_TRUE(std::is_sorted(offsets.begin(), offsets.end())) << "records lie in the order of submit()";
 }
 
+// A record that is alone is written by who brings it: done, on its own thread, before submit() returns.
+TEST(GroupCommit, WhoIsAloneWritesItself) {
+  Fixture fixture;
+  auto submit = [&](uint64_t number, std::thread::id* by, Result<RecordRef>* outcome) {
+    std::string message = message_of(number, 200);
+    Delivery delivery = delivery_of(number, message);
+    return fixture.commit->submit(
+        std::move(delivery), std::move(message),
+        [by, outcome](Result<RecordRef> result) {
+          *by = std::this_thread::get_id();
+          *outcome = std::move(result);
+        },
+        GroupCommit::By::kCaller);
+  };
+  std::thread::id by;
+  Result<RecordRef> outcome = fail(Code::kIo, "not called");
+  ASSERT_TRUE(fixture.append(1));  // only after a sync is it known how quick one is
+  ASSERT_TRUE(submit(2, &by, &outcome));
+  EXPECT_TRUE(outcome);
+  EXPECT_EQ(by, std::this_thread::get_id());
+  EXPECT_EQ(fixture.commit->stats().syncs, 2u);
+
+  // Its failure is its own, costs the file, and the next one goes on in another.
+  const uint64_t file = outcome->file;
+  fixture.fs.fail(Op::kSync, 0, EIO);
+  ASSERT_TRUE(submit(3, &by, &outcome));
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().code, Code::kIo);
+  ASSERT_TRUE(submit(4, &by, &outcome));
+  ASSERT_TRUE(outcome);
+  EXPECT_GT(outcome->file, file);
+
+  // While others wait, it queues up behind them.
+  Hold hold(fixture);
+  std::promise<void> done;
+  std::string message = message_of(5, 200);
+  Delivery delivery = delivery_of(5, message);
+  ASSERT_TRUE(fixture.commit->submit(
+      std::move(delivery), std::move(message),
+      [&](Result<RecordRef> result) {
+        EXPECT_TRUE(result);
+        EXPECT_NE(std::this_thread::get_id(), by);
+        done.set_value();
+      },
+      GroupCommit::By::kCaller));
+  hold.release();
+  done.get_future().wait();
+  EXPECT_TRUE(fixture.commit->stop());
+}
+
+// Callers and commit thread take turns at one file; nobody's record is lost or out of the order of its thread.
+TEST(GroupCommit, CallersAndTheCommitThreadTakeTurns) {
+  TemporaryDirectory directory;
+  GroupCommit::Options options;
+  options.roll_bytes = 64 << 10;
+  options.reserve_free_bytes = 0;
+  auto commit = *GroupCommit::create(Fs::real(), Clock::system(), directory.path(), test_archive(), options);
+  constexpr uint64_t kThreads = 8, kEach = 100;
+  std::atomic<uint64_t> good{0}, answered{0};
+  std::vector<std::thread> threads;
+  for (uint64_t thread = 0; thread < kThreads; ++thread)
+    threads.emplace_back([&, thread] {
+      for (uint64_t i = 0; i < kEach; ++i) {
+        std::string message = message_of(thread * kEach + i, 300);
+        Delivery delivery = delivery_of(thread * kEach + i, message);
+        auto taken = commit->submit(
+            std::move(delivery), std::move(message),
+            [&](Result<RecordRef> result) {
+              good += result ? 1 : 0;
+              ++answered;
+            },
+            i % 3 == 0 ? GroupCommit::By::kCommitThread : GroupCommit::By::kCaller);
+        EXPECT_TRUE(taken);
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_TRUE(commit->close_file());
+  EXPECT_TRUE(commit->stop());
+  EXPECT_EQ(good, kThreads * kEach);
+  EXPECT_EQ(answered, kThreads * kEach);
+  uint64_t records = 0;
+  const auto files = *list_journal(Fs::real(), directory.path());
+  for (const JournalFileInfo& file : files) {
+    auto reader = *JournalReader::open(Fs::real(), file.path);
+    uint64_t offset = 0;
+    JournalReader::Record record;
+    std::vector<BadRange> bad;
+    while (*reader->next(&offset, &record, nullptr, &bad)) ++records;
+    EXPECT_TRUE(bad.empty());
+    EXPECT_TRUE(reader->has_end());
+  }
+  EXPECT_EQ(records, kThreads * kEach);
+}
+
 TEST(GroupCommit, ABatchIsBoundedInBytes) {
   GroupCommit::Options options = Fixture::small();
   options.batch_bytes = 1000;

@@ -127,7 +127,8 @@ struct Server::State {
   std::unordered_map<uint64_t, Ticket> tickets;
   uint64_t next_ticket = 1;
   std::deque<Held> held;
-  uint64_t commit_bytes = 0;   // handed over, outcome not yet seen
+  uint64_t commit_bytes = 0;  // handed over, outcome not yet seen
+  int events_in_turn = 0;
   uint64_t content_bytes = 0;  // in sessions, held and handed over
   uint64_t privileged = 0;     // the connection that is read on over the content limit
   bool over_limit = false;
@@ -214,6 +215,7 @@ Result<void> Server::State::run() {
     int count = epoll_wait(epoll.get(), events.data(), kEventsPerTurn, static_cast<int>(wait.count()));
     if (count < 0 && errno != EINTR) return fail_errno(errno, "epoll_wait failed");
     now = std::chrono::steady_clock::now();
+    events_in_turn = count;
     for (int i = 0; i < count; ++i) on_event(events[i].data.u64, events[i].events);
     check_limit();
     if (now >= next_sweep) {
@@ -343,8 +345,9 @@ bool Server::State::read_some(Connection& connection) {
 
 // Carries out what the session wants after it got input or an outcome: hand a message over, send, close.
 void Server::State::advance(Connection& connection) {
-  if (auto finished = connection.session.take_finished()) enter(connection, std::move(*finished));
+  auto finished = connection.session.take_finished();
   count(connection);
+  if (finished) enter(connection, std::move(*finished));
   connection.output += connection.session.take_output();
   if (!flush(connection)) return lose(connection);
   bool all_sent = connection.output.empty();
@@ -463,8 +466,12 @@ void Server::State::enter(Connection& connection, Finished finished) {
 
 void Server::State::hand_over(uint64_t ticket, Finished finished) {
   commit_bytes += finished.message.size();
-  auto submitted = commit.submit(std::move(finished.delivery), std::move(finished.message),
-                                 [box = mailbox, ticket](Result<RecordRef> outcome) { box->post(ticket, outcome); });
+  // When nobody else has anything on its way there is no batch to wait for.
+  const bool alone = events_in_turn == 1 && tickets.size() == 1 && content_bytes == finished.message.size();
+  auto submitted = commit.submit(
+      std::move(finished.delivery), std::move(finished.message),
+      [box = mailbox, ticket](Result<RecordRef> outcome) { box->post(ticket, outcome); },
+      alone ? GroupCommit::By::kCaller : GroupCommit::By::kCommitThread);
   if (!submitted) mailbox->post(ticket, tl::unexpected<Error>(submitted.error()));
 }
 
