@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/archive_state.h"
+#include "engine/threads.h"
 
 namespace arch {
 
@@ -28,7 +29,11 @@ inline void add_to(ApplyStats* total, const ApplyStats& step) {
 // Rows of new deliveries, and what later ones in the same step must already see.
 class Archive::State::Step {
  public:
-  explicit Step(Archive::State& state) : state_(state), totals_(state.totals) {}
+  explicit Step(Archive::State& state)
+      : state_(state),
+        totals_(state.totals),
+        catalog_(state.catalog.get()),
+        threads_(*catalog_, batch, [&state](uint64_t number) { return state.info(number); }) {}
 
   /// `sequence` 0: the next one. `bytes` are needed only when the message is new.
   Result<uint64_t> add(uint64_t sequence, const Delivery& delivery, uint64_t size, const rows::Place& place,
@@ -49,18 +54,13 @@ class Archive::State::Step {
       info.captured = delivery.captured;
       queue_id = made.queue_id;
       if (!queue_id.empty()) ARCH_TRY_VOID(join(&info, made));
-      ARCH_TRY(info.thread, thread_of(info, made.references));
+      ARCH_TRY(info.thread, threads_.place(info, made.references));
       batch.put(Column::kDigest, delivery.digest.view(), varint(number));
       batch.put(Column::kMessage, be64(number), rows::encode_message(info, sequence));
       batch.put(Column::kPlace, be64(number), rows::encode_place(place));
-      batch.put(Column::kThread, be64(info.thread) + be64(number), {});
-      if (!info.message_id.empty()) {
-        const std::string key = message_id_key(info.message_id);
-        batch.put(Column::kMessageId, key + be64(number), {});
-        threads_.emplace(key, info.thread);
-      } else {
-        batch.put(Column::kMessageId, mail_key_key(info.mail_key) + be64(number), {});
-      }
+      const std::string id_key =
+          info.message_id.empty() ? mail_key_key(info.mail_key) : message_id_key(info.message_id);
+      batch.put(Column::kMessageId, id_key + be64(number), {});
       if (!queue_id.empty()) fresh_.emplace(number, Fresh{info, made.content});
       numbers_.emplace(delivery.digest, number);
       sizes_.emplace(number, size);
@@ -194,32 +194,12 @@ class Archive::State::Step {
     return {};
   }
 
-  // The thread of the nearest mail answered that is known; else the hash of the first one named, so that mails that name
-  // the same unknown one meet; else the own id.
-  Result<uint64_t> thread_of(const MessageInfo& info, const std::vector<std::string>& references) {
-    for (auto id = references.rbegin(); id != references.rend(); ++id) {
-      const std::string key = message_id_key(*id);
-      auto pending = threads_.find(key);
-      if (pending != threads_.end()) return pending->second;
-      uint64_t number = 0;
-      ARCH_TRY_VOID(state_.catalog->scan(Column::kMessageId, key, key, [&](std::string_view row, std::string_view) {
-        number = from_be64(row.substr(8));
-        return false;
-      }));
-      if (number == 0) continue;
-      ARCH_TRY(MessageInfo answered, state_.info(number));
-      return answered.thread;
-    }
-    if (!references.empty()) return checksum64(as_bytes(references.front()));
-    if (!info.message_id.empty()) return checksum64(as_bytes(info.message_id));
-    return from_be64(info.digest.view());
-  }
-
   Archive::State& state_;
   rows::Totals totals_;
+  std::shared_ptr<Catalog> catalog_;
+  ThreadStep threads_;
   std::unordered_map<Digest, uint64_t, DigestHash> numbers_;
   std::unordered_map<uint64_t, uint64_t> sizes_;
-  std::unordered_map<std::string, uint64_t> threads_;
   std::unordered_multimap<std::string, uint64_t> queued_;  // queue id -> message, of this step
   std::unordered_map<uint64_t, Fresh> fresh_;  // messages of this step whose first delivery had a queue id
   std::map<int64_t, ArchiveUsage::Day> days_;

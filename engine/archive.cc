@@ -12,6 +12,7 @@
 #include "engine/archive_state.h"
 #include "engine/base/limits.h"
 #include "engine/base/mutant.h"
+#include "engine/threads.h"
 
 namespace arch {
 
@@ -469,6 +470,7 @@ Result<MessageInfo> Archive::State::info(uint64_t number) const {
   ARCH_TRY(auto row, catalog->get(Column::kMessage, be64(number)));
   if (!row) return missing();
   ARCH_TRY(MessageInfo info, rows::decode_message(*row, number));
+  ARCH_TRY(info.thread, resolve_thread(*catalog.get(), info.thread));
   ARCH_TRY_VOID(
       catalog->scan(Column::kAgain, be64(number), be64(number), [&](std::string_view key, std::string_view) {
         info.deliveries.push_back(from_be64(key.substr(8)));
@@ -614,7 +616,10 @@ Result<std::vector<uint64_t>> Archive::by_queue_id(const std::string& queue_id) 
 }
 
 Result<std::vector<uint64_t>> Archive::by_thread(uint64_t thread) const {
-  return numbers_under(state_->catalog.get(), Column::kThread, be64(thread));
+  auto catalog = state_->catalog.get();
+  if (!catalog) return std::vector<uint64_t>();
+  ARCH_TRY(uint64_t root, resolve_thread(*catalog, thread));
+  return numbers_under(catalog, Column::kThread, be64(root));
 }
 
 Result<bool> Archive::knows(const Digest& digest) const {

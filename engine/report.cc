@@ -7,6 +7,7 @@
 #include <chrono>
 #include <filesystem>
 #include <thread>
+#include <unordered_map>
 
 #include "engine/archive_state.h"
 
@@ -179,14 +180,28 @@ Result<ArchiveUsage> Archive::usage() const {
 Result<void> Archive::dump(const std::function<void(const std::string&)>& line) const {
   if (!state_->catalog) return {};
   // By digest; numbers and sequence numbers are left out, since deliveries that lie in the journal may get others.
+  // A thread is named by the smallest digest in it: its label depends on who came first.
+  std::unordered_map<uint64_t, std::string> thread_names;
+  const auto thread_name = [&](uint64_t thread) -> Result<std::string> {
+    std::string& name = thread_names[thread];
+    if (!name.empty()) return name;
+    ARCH_TRY(std::vector<uint64_t> numbers, by_thread(thread));
+    for (uint64_t number : numbers) {
+      ARCH_TRY(MessageInfo member, state_->info(number));
+      const std::string hex = member.digest.hex().substr(0, 16);
+      if (name.empty() || hex < name) name = hex;
+    }
+    return name;
+  };
   Result<void> failure;
   ARCH_TRY_VOID(state_->catalog->scan(Column::kDigest, {}, {}, [&](std::string_view, std::string_view value) {
     const auto one = [&]() -> Result<void> {
       ByteReader in(value);
       ARCH_TRY(MessageInfo info, state_->info(in.varint()));
+      ARCH_TRY(std::string thread, thread_name(info.thread));
       line("message " + info.digest.hex() + " size=" + std::to_string(info.size) +
-           " key=" + std::to_string(info.mail_key) + " thread=" + std::to_string(info.thread) +
-           " date=" + format_rfc3339(info.date) + (info.has_sent ? " sent=" + format_rfc3339(info.sent) : "") +
+           " key=" + std::to_string(info.mail_key) + " thread=" + thread + " date=" + format_rfc3339(info.date) +
+           (info.has_sent ? " sent=" + format_rfc3339(info.sent) : "") +
            (info.received != 0 ? " received=" + format_rfc3339(info.received) : "") +
            " captured=" + format_rfc3339(info.captured, 9) + (info.partial ? " partial" : "") +
            (info.encrypted ? " encrypted" : "") + (info.bounce ? " bounce" : "") +

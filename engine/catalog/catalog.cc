@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::array<const char*, kColumns> kNames = {"default",  "digest", "message",    "place",  "blob",
                                                       "delivery", "again",  "message_id", "thread", "text",
-                                                      "usage",    "import", "unpacked",   "queue"};
+                                                      "usage",    "import", "unpacked",   "queue",  "threading"};
 
 Result<void> to_result(const rocksdb::Status& status, const std::string& path) {
   if (status.ok()) return {};

@@ -36,8 +36,9 @@ enum class Column : uint8_t {
   kImport,
   kUnpacked,
   kQueue,
+  kThreading,
 };
-constexpr size_t kColumns = 14;
+constexpr size_t kColumns = 15;
 
 class CatalogBatch {
  public:

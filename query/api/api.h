@@ -32,6 +32,12 @@ struct TextStyle {
 std::string search_json(const search::Answer& answer);
 std::string search_text(const search::Answer& answer, const search::Request& request, const TextStyle& style);
 
+// ── counts ──
+std::string count_json(const search::CountAnswer& answer);
+std::string count_text(const search::CountAnswer& answer, const TextStyle& style);
+/// "key,count" lines with a header line (RFC 4180).
+std::string count_csv(const search::CountAnswer& answer);
+
 // ── one message ──
 constexpr uint64_t kBodyBytes = 1u << 20;  ///< of readable text in a MessageView
 
@@ -71,6 +77,24 @@ std::string message_json(const MessageView& view);
 std::string message_text(const MessageView& view, const TextStyle& style);
 /// The exact bytes. Errors as view_message.
 Result<std::string> raw_message(const Archive& archive, const std::string& id);
+
+// ── one thread ──
+struct ThreadEntry {
+  MessageInfo info;
+  size_t depth = 0;            ///< 0: nothing in the thread is known to be answered by it
+  std::vector<Digest> copies;  ///< further stored forms of the same mail
+};
+struct ThreadView {
+  uint64_t thread = 0;
+  std::vector<ThreadEntry> entries;  ///< as a tree, depth first: answers behind what they answer, by date
+  uint64_t total = 0;                ///< mails; entries are cut at kThreadEntries
+  uint64_t missing = 0;              ///< Message-IDs that its mails name and the archive does not have
+};
+constexpr size_t kThreadEntries = 2'000;
+/// Of the thread that `id`, a digest's prefix or a Message-ID, lies in. Errors: as view_message.
+Result<ThreadView> view_thread(const Archive& archive, const std::string& id);
+std::string thread_json(const ThreadView& view);
+std::string thread_text(const ThreadView& view, const TextStyle& style);
 
 // ── status ──
 /// The last proof by Postfix's log that archd made (ARCHIVE/state/reconcile.json).

@@ -75,6 +75,7 @@ Json marks_json(const search::Snippet& snippet) {
 
 std::string search_json(const search::Answer& answer) {
   Json json = {{"schema", "search/1"},
+               {"as_of", answer.as_of},
                {"total", answer.total},
                {"total_exact", answer.total_exact},
                {"messages", answer.messages},
@@ -182,6 +183,45 @@ std::string message_json(const MessageView& view) {
                              {"filename", part.filename},
                              {"size", part.body_end - part.body_begin},
                              {"attachment", part.attachment}});
+  return finished(json);
+}
+
+std::string count_json(const search::CountAnswer& answer) {
+  Json json = {{"schema", "count/1"},
+               {"by", answer.by},
+               {"total", answer.total},
+               {"as_of", answer.as_of},
+               {"interpreted", answer.interpreted},
+               {"index", index_json(answer.index)},
+               {"notices", Json::array()},
+               {"other", answer.other},
+               {"missing", answer.missing},
+               {"buckets", Json::array()}};
+  for (const query::Notice& notice : answer.notices)
+    json["notices"].push_back({{"column", notice.column}, {"text", notice.text}});
+  for (const search::CountAnswer::Bucket& bucket : answer.buckets)
+    json["buckets"].push_back({{"key", bucket.key}, {"count", bucket.count}});
+  return finished(json);
+}
+
+std::string thread_json(const ThreadView& view) {
+  Json json = {{"schema", "thread/1"},
+               {"thread", hex64(view.thread)},
+               {"total", view.total},
+               {"missing_refs", view.missing},
+               {"messages", Json::array()}};
+  for (const ThreadEntry& entry : view.entries)
+    json["messages"].push_back({{"id", entry.info.digest.hex()},
+                                {"depth", entry.depth},
+                                {"date", format_rfc3339(entry.info.date)},
+                                {"from", people_text(entry.info.from)},
+                                {"to", people_text(entry.info.to)},
+                                {"subject", entry.info.subject},
+                                {"message_id", entry.info.message_id},
+                                {"size", entry.info.size},
+                                {"attachments", entry.info.attachment_count},
+                                {"direction", direction_name(entry.info.direction)},
+                                {"variants", digests_json(entry.copies)}});
   return finished(json);
 }
 

@@ -250,6 +250,67 @@ std::string message_text(const MessageView& view, const TextStyle& style) {
   return writer.take();
 }
 
+std::string count_text(const search::CountAnswer& answer, const TextStyle& style) {
+  Writer writer(style);
+  for (const query::Notice& notice : answer.notices)
+    writer.line(writer.paint(kYellow, "Note: " + one_line(notice.text)));
+  uint64_t most = 1;
+  for (const search::CountAnswer::Bucket& bucket : answer.buckets) most = std::max(most, bucket.count);
+  constexpr uint64_t kCells = 24;
+  for (const search::CountAnswer::Bucket& bucket : answer.buckets) {
+    std::string count = count_text(bucket.count);
+    count.insert(0, count.size() < 12 ? 12 - count.size() : 0, ' ');
+    const auto cells = static_cast<size_t>((bucket.count * kCells + most - 1) / most);
+    writer.line(count + "  " + writer.paint(kGreen, std::string(cells, '#')) + std::string(kCells - cells + 2, ' ') +
+                writer.fitted(one_line(bucket.key), count.size() + kCells + 4));
+  }
+  if (answer.other > 0) writer.line(count_text(answer.other) + " in values that are not listed (--limit)");
+  if (answer.missing > 0) writer.line(plural(answer.missing, "mail") + " without any");
+  writer.line(plural(answer.total, "mail"));
+  write_index(answer.index, &writer);
+  return writer.take();
+}
+
+std::string count_csv(const search::CountAnswer& answer) {
+  std::string out = answer.by + ",count\r\n";
+  for (const search::CountAnswer::Bucket& bucket : answer.buckets) {
+    std::string key = one_line(bucket.key);
+    if (key.find_first_of(",\"") != std::string::npos) {
+      std::string quoted = "\"";
+      for (char c : key) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+      key = quoted + "\"";
+    }
+    out += key + "," + std::to_string(bucket.count) + "\r\n";
+  }
+  return out;
+}
+
+std::string thread_text(const ThreadView& view, const TextStyle& style) {
+  Writer writer(style);
+  constexpr size_t kDeepest = 12;  // indented further, a tree is no easier to read
+  for (const ThreadEntry& entry : view.entries) {
+    const MessageInfo& info = entry.info;
+    const std::string when = writer.time(info.date, false);
+    const std::string indent(2 * std::min(entry.depth, kDeepest), ' ');
+    writer.line(writer.paint(kDim, when) + "  " + indent +
+                writer.fitted(people_text(info.from), when.size() + 2 + indent.size()));
+    std::string subject = one_line(info.subject);
+    const size_t left = when.size() + 4 + indent.size();
+    std::string last = info.digest.hex().substr(0, kIdDigits);
+    if (info.attachment_count > 0) last += "  " + plural(info.attachment_count, "attachment");
+    if (!entry.copies.empty()) last += "  and " + plural(entry.copies.size(), "copy");
+    writer.line(std::string(left, ' ') +
+                writer.paint(kBold, writer.fitted(subject.empty() ? "(no subject)" : subject, left)));
+    writer.line(std::string(left, ' ') + writer.paint(kDim, last));
+  }
+  if (view.total > view.entries.size())
+    writer.line("the newest " + count_text(view.entries.size()) + " of " + plural(view.total, "mail") +
+                " are listed");
+  writer.line(plural(view.total, "mail") +
+              (view.missing == 0 ? "" : ", " + plural(view.missing, "mail") + " that they name are not here"));
+  return writer.take();
+}
+
 std::string status_text(const StatusView& view, const TextStyle& style) {
   Writer writer(style);
   writer.field("Archive", one_line(view.directory) + "  " + view.id.hex());

@@ -78,6 +78,8 @@ class IndexReader {
   /// Message numbers that hold the term, rising. Missing term: empty. Errors: kTryAgain (the index moved on too often),
   /// kCorrupt.
   Result<Numbers> postings(const std::string& term) const;
+  /// How often each of `numbers` (rising) holds the term, same order; 0 where it does not. Field terms and flags count 0.
+  Result<std::vector<uint32_t>> counts(const std::string& term, const Numbers& numbers) const;
   /// How many documents, 0 when absent; a message with late recipients may count twice.
   uint64_t frequency(const std::string& term) const;
   Result<Numbers> all() const;

@@ -126,6 +126,24 @@ Result<Numbers> IndexReader::postings(const std::string& term) const {
   });
 }
 
+Result<std::vector<uint32_t>> IndexReader::counts(const std::string& term, const Numbers& numbers) const {
+  State& s = *state_;
+  return s.retrying([&]() -> Result<std::vector<uint32_t>> {
+    std::vector<uint32_t> out(numbers.size());
+    size_t i = 0;
+    for (const Shard& shard : s.shards) {
+      Xapian::PostingIterator at = shard.db.postlist_begin(term), end = shard.db.postlist_end(term);
+      for (; i < numbers.size() && numbers[i] <= shard.last; ++i) {
+        if (at == end || numbers[i] < shard.first) continue;
+        const auto id = static_cast<Xapian::docid>(numbers[i] - shard.first + 1);
+        at.skip_to(id);
+        if (at != end && *at == id) out[i] = at.get_wdf();
+      }
+    }
+    return out;
+  });
+}
+
 uint64_t IndexReader::frequency(const std::string& term) const {
   State& s = *state_;
   auto count = s.retrying([&]() -> Result<uint64_t> {

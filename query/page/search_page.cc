@@ -189,7 +189,7 @@ class SearchPage {
     request.query = q_;
     request.limit = kPageHits;
     request.offset = start_;
-    request.oldest_first = oldest();
+    request.order = oldest() ? search::Order::kOldest : search::Order::kNewest;
     request.context = parse_;
     auto found = (*searcher)->search(request);
     int status = 200;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -9,6 +10,7 @@
 
 #include "engine/base/limits.h"
 #include "query/index/terms.h"
+#include "query/search/chunks.h"
 #include "query/search/row.h"
 
 namespace arch::search {
@@ -19,8 +21,6 @@ using query::Node;
 constexpr size_t kWidenVisits = 20'000;  // words of the vocabulary looked at for one widened word
 constexpr size_t kWidenTerms = 300;      // that may join
 constexpr size_t kStemLetters = 3;       // the walk begins at no fewer
-constexpr size_t kChunk = 32;            // texts read at once by a thread
-constexpr size_t kThreadsFrom = 128;     // candidates that are worth a second thread
 constexpr size_t kFewCandidates = 256;   // reading so few texts is cheaper than a long posting list
 constexpr uint64_t kLongListFactor = 64;
 constexpr size_t kSmallEstimate = 1'000;
@@ -52,36 +52,6 @@ bool is_plain_latin(std::string_view word) {
 bool is_leaf(const Node& node) {
   return node.kind == Node::Kind::kWord || node.kind == Node::Kind::kPhrase || node.kind == Node::Kind::kExact ||
          node.kind == Node::Kind::kPrefix;
-}
-
-template <class Call>
-Result<void> in_chunks(size_t count, const Call& call) {
-  const size_t chunks = (count + kChunk - 1) / kChunk;
-  std::atomic<size_t> next{0};
-  std::mutex mutex;
-  std::optional<Error> error;  // mutex
-  auto work = [&] {
-    for (;;) {
-      size_t taken = next.fetch_add(1);
-      if (taken >= chunks) return;
-      size_t chunk = chunks - 1 - taken;  // newest first
-      auto done = call(chunk * kChunk, std::min(count, (chunk + 1) * kChunk));
-      if (done) continue;
-      std::lock_guard<std::mutex> lock(mutex);
-      if (!error) error = done.error();
-      next = chunks;
-      return;
-    }
-  };
-  if (count >= kThreadsFrom) {
-    std::thread other(work);
-    work();
-    other.join();
-  } else {
-    work();
-  }
-  if (error) return tl::unexpected<Error>(std::move(*error));
-  return {};
 }
 
 }  // namespace
@@ -214,6 +184,79 @@ void Evaluation::add_aliases(Leaf* leaf) {
   if (found.size() > kNamed) names += " and " + std::to_string(found.size() - kNamed) + " more";
   if (!found.empty())
     notices_.push_back({leaf->node->column, "aliases of '" + leaf->node->text + "' are looked for too: " + names});
+}
+
+// ── relevance ──
+
+// BM25 with b = 0: mails are short, and a long one is no worse for it. Of the words that a word was widened to each counts half;
+// a word in the subject counts once more as if it were there alone; a whole address, a phrase or a field counts by its rarity.
+Result<std::vector<float>> Evaluation::scores(const Numbers& numbers) const {
+  constexpr float kSaturation = 1.2f, kWidened = 0.5f, kSubject = 1.5f, kExactSpelling = 0.25f;
+  constexpr size_t kRespelled = 200;  // the best, whose text is looked at for accents
+  std::vector<float> out(numbers.size());
+  if (reader_ == nullptr || numbers.empty()) return out;
+  const auto documents = static_cast<float>(std::max<uint64_t>(reader_->documents(), 1));
+  for (const Leaf& leaf : leaves_) {
+    if (!leaf.positive) continue;
+    const auto rarity = [&](uint64_t frequency) {
+      const auto count = static_cast<float>(std::max<uint64_t>(frequency, 1));
+      return std::log(1.0f + (documents - std::min(count, documents) + 0.5f) / (count + 0.5f));
+    };
+    const std::vector<std::string>& words = leaf.phrase ? leaf.ask.required : leaf.terms;
+    for (const std::string& term : words) {
+      const bool own = leaf.phrase || leaf.ask.words.empty() || term == leaf.ask.words.front() || leaf.ask.only_whole;
+      for (std::string_view prefix : leaf.scope.prefixes) {
+        const std::string whole = std::string(prefix) + term;
+        const uint64_t frequency = reader_->frequency(whole);
+        if (frequency == 0) continue;
+        const float weight = rarity(frequency) * (own ? 1.0f : kWidened);
+        ARCH_TRY(std::vector<uint32_t> counts, reader_->counts(whole, numbers));
+        const bool weighs = prefix == index::kGeneral;
+        for (size_t i = 0; i < numbers.size(); ++i) {
+          const auto count = static_cast<float>(counts[i]);
+          if (weighs && counts[i] != 0) out[i] += weight * count * (kSaturation + 1) / (count + kSaturation);
+        }
+        if (!weighs) {
+          ARCH_TRY(Numbers held, reader_->postings(whole));
+          held = intersect(held, numbers);
+          for (size_t i = 0, j = 0; j < held.size(); ++i)
+            if (numbers[i] == held[j]) {
+              out[i] += weight;
+              ++j;
+            }
+        }
+      }
+      if (leaf.scope.prefixes.front() != index::kGeneral || leaf.scope.text_decides) continue;
+      ARCH_TRY(Numbers titled, reader_->postings(std::string(index::kSubject) + term));
+      titled = intersect(titled, numbers);
+      const float weight = rarity(reader_->frequency(term)) * kSubject * (own ? 1.0f : kWidened);
+      for (size_t i = 0, j = 0; j < titled.size(); ++i)
+        if (numbers[i] == titled[j]) {
+          out[i] += weight;
+          ++j;
+        }
+    }
+  }
+  // Among equals, who wrote the word with the same accents.
+  std::vector<size_t> best(numbers.size());
+  for (size_t i = 0; i < best.size(); ++i) best[i] = i;
+  const size_t looked_at = std::min(kRespelled, best.size());
+  std::partial_sort(best.begin(), best.begin() + static_cast<std::ptrdiff_t>(looked_at), best.end(),
+                    [&](size_t a, size_t b) { return out[a] != out[b] ? out[a] > out[b] : numbers[a] > numbers[b]; });
+  for (const Leaf& leaf : leaves_) {
+    if (!leaf.positive || leaf.scope.pieces == 0 || leaf.node->kind != Node::Kind::kWord) continue;
+    const Pattern spelling = Pattern::exact(without_elision(leaf.node->text));
+    for (size_t i = 0; i < looked_at; ++i) {
+      auto text = archive_.text(numbers[best[i]]);
+      if (!text) continue;
+      for (const TextPiece& piece : *text)
+        if ((leaf.scope.pieces & piece_bit(piece.field)) != 0 && spelling.found_in(piece.text)) {
+          out[best[i]] += kExactSpelling;
+          break;
+        }
+    }
+  }
+  return out;
 }
 
 // ── slips of the pen ──

@@ -31,6 +31,8 @@ class Evaluation {
   /// What a snippet marks: words and phrases that are not under a NOT. Holds as long as this object.
   std::vector<Wanted> wanted() const;
   const std::vector<query::Notice>& notices() const { return notices_; }
+  /// How well each of `numbers` (rising) answers the query; after run(). Errors: kTryAgain, kCorrupt.
+  Result<std::vector<float>> scores(const Numbers& numbers) const;
   /// For the words that nothing has; after run(). Errors: kTryAgain, kCorrupt.
   Result<std::vector<Suggestion>> suggestions() const;
   /// Messages whose text is not in the catalog although the index knows them: phrases in them were not found.

@@ -3,17 +3,10 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "query/search/evaluate.h"
+#include "query/search/searcher_state.h"
 #include "query/search/snippet.h"
 
 namespace arch::search {
-namespace {
-
-struct Entry {
-  uint32_t date_s;
-  uint64_t number;
-  uint64_t mail_key;
-};
 
 // Copies of one mail: the first captured stands for all.
 std::vector<Entry> collapsed(const Numbers& numbers, const std::vector<index::Column>& columns) {
@@ -28,18 +21,65 @@ std::vector<Entry> collapsed(const Numbers& numbers, const std::vector<index::Co
   return entries;
 }
 
+namespace {
+
 // The first `count` in the order wanted; the rest in any.
-void order(std::vector<Entry>* entries, size_t count, bool oldest_first) {
+void order(std::vector<Entry>* entries, size_t count, Order wanted) {
   auto newer = [](const Entry& a, const Entry& b) {
     return a.date_s != b.date_s ? a.date_s > b.date_s : a.number > b.number;
   };
   auto older = [&](const Entry& a, const Entry& b) { return newer(b, a); };
+  auto better = [&](const Entry& a, const Entry& b) { return a.score != b.score ? a.score > b.score : newer(a, b); };
   auto middle = entries->begin() + static_cast<std::ptrdiff_t>(std::min(count, entries->size()));
-  if (oldest_first) {
-    std::partial_sort(entries->begin(), middle, entries->end(), older);
-  } else {
-    std::partial_sort(entries->begin(), middle, entries->end(), newer);
+  switch (wanted) {
+    case Order::kNewest:
+      return std::partial_sort(entries->begin(), middle, entries->end(), newer);
+    case Order::kOldest:
+      return std::partial_sort(entries->begin(), middle, entries->end(), older);
+    case Order::kRelevance:
+      return std::partial_sort(entries->begin(), middle, entries->end(), better);
   }
+}
+
+// Mail of these people, these domains and this time, and the query: no word of it is widened.
+query::Node scoped(const query::Node& root, const Scope& scope) {
+  using query::Node;
+  Node all;
+  all.kind = Node::Kind::kAnd;
+  all.children.push_back(root);
+  Node people;
+  people.kind = Node::Kind::kOr;
+  auto add = [&](const std::string& who) {
+    for (const char* field : {"from", "rcpt"}) {
+      Node leaf;
+      leaf.kind = Node::Kind::kPhrase;  // an address: as it stands, and without aliases
+      leaf.field = field;
+      leaf.text = who;
+      people.children.push_back(std::move(leaf));
+    }
+  };
+  for (const std::string& address : scope.addresses) add(address);
+  for (const std::string& domain : scope.domains) add("@" + domain);
+  if (!people.children.empty()) all.children.push_back(std::move(people));
+  if (scope.after != INT64_MIN || scope.before != INT64_MAX) {
+    Node date;
+    date.kind = Node::Kind::kDate;
+    date.field = "date";
+    date.from_s = scope.after == INT64_MIN ? INT64_MIN : scope.after / kNsPerSecond;
+    date.to_s = scope.before == INT64_MAX ? INT64_MAX : scope.before / kNsPerSecond;
+    all.children.push_back(std::move(date));
+  }
+  return all;
+}
+
+Result<void> score(const Evaluation& evaluation, std::vector<Entry>* entries) {
+  std::sort(entries->begin(), entries->end(), [](const Entry& a, const Entry& b) { return a.number < b.number; });
+  Numbers numbers;
+  numbers.reserve(entries->size());
+  for (const Entry& entry : *entries) numbers.push_back(entry.number);
+  ARCH_TRY(std::vector<float> scores, evaluation.scores(numbers));
+  for (size_t i = 0; i < scores.size(); ++i) (*entries)[i].score = scores[i];
+  return {};
 }
 
 // The query with each word at its column replaced; empty when nothing was, or the word does not stand there as it is shown.
@@ -63,28 +103,6 @@ std::string corrected(const std::string& query, const std::vector<Suggestion>& s
 }
 
 }  // namespace
-
-struct Searcher::State {
-  explicit State(const Archive& with) : archive(with) {}
-  const Archive& archive;
-  std::unique_ptr<index::IndexReader> reader;  // null: nothing is indexed yet
-
-  // The index first: the catalog then knows all that the index does.
-  Result<void> refresh() {
-    if (reader) {
-      ARCH_TRY_VOID(reader->refresh());
-    } else {
-      auto opened = index::IndexReader::open(archive.directory());
-      if (opened) {
-        reader = std::move(*opened);
-      } else if (opened.error().code != Code::kNotFound) {
-        return tl::unexpected<Error>(opened.error());
-      }
-    }
-    return archive.refresh();
-  }
-  Result<Completeness> completeness() const;
-};
 
 Result<Completeness> Searcher::State::completeness() const {
   Completeness out;
@@ -121,22 +139,57 @@ Result<Completeness> Searcher::completeness() {
 
 bool Searcher::has_index() const { return state_->reader != nullptr; }
 
+Result<std::unique_ptr<Searcher::State::Found>> Searcher::State::find(const Request& request) {
+  auto found = std::make_unique<Found>();
+  ARCH_TRY(found->query, query::parse(request.query, request.context));
+  ARCH_TRY_VOID(refresh());
+  ARCH_TRY(found->index, completeness());
+  found->tree = request.scope.restricts() ? scoped(found->query.root, request.scope) : found->query.root;
+  found->evaluation =
+      std::make_unique<Evaluation>(archive, reader.get(), found->tree, request.widen, request.aliases);
+  ARCH_TRY(found->numbers, found->evaluation->run());
+  found->as_of = found->index.indexed;
+  if (request.as_of != 0 && request.as_of < found->as_of) {
+    found->as_of = request.as_of;
+    ARCH_TRY(uint64_t last, last_message_at(request.as_of));
+    found->numbers.erase(std::upper_bound(found->numbers.begin(), found->numbers.end(), last), found->numbers.end());
+  }
+  ARCH_TRY(found->columns, found->evaluation->columns(found->numbers));
+  return found;
+}
+
+// Messages are numbered in the order of their first deliveries.
+Result<uint64_t> Searcher::State::last_message_at(uint64_t sequence) const {
+  ARCH_TRY(ArchiveStatus status, archive.status());
+  uint64_t low = 0, high = status.last_message;
+  while (low < high) {
+    const uint64_t middle = low + (high - low + 1) / 2;
+    ARCH_TRY(MessageInfo info, archive.info(middle));
+    if (!info.deliveries.empty() && info.deliveries.front() <= sequence) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  return low;
+}
+
 Result<Answer> Searcher::search(const Request& request) {
   State& s = *state_;
   if (request.limit > kMaxLimit)
     return fail(Code::kInvalid, "a page holds at most " + std::to_string(kMaxLimit) + " mails",
                 "ask for further pages, or export");
-  ARCH_TRY(query::Query query, query::parse(request.query, request.context));
-  ARCH_TRY_VOID(s.refresh());
+  ARCH_TRY(std::unique_ptr<State::Found> found, s.find(request));
+  Evaluation& evaluation = *found->evaluation;
+  const Numbers& numbers = found->numbers;
+  const std::vector<index::Column>& columns = found->columns;
   Answer answer;
-  ARCH_TRY(answer.index, s.completeness());
-  answer.interpreted = query.interpreted;
-  answer.notices = std::move(query.notices);
-
-  Evaluation evaluation(s.archive, s.reader.get(), query.root, request.widen, request.aliases);
-  ARCH_TRY(Numbers numbers, evaluation.run());
-  ARCH_TRY(std::vector<index::Column> columns, evaluation.columns(numbers));
+  answer.index = found->index;
+  answer.as_of = found->as_of;
+  answer.interpreted = found->query.interpreted;
+  answer.notices = std::move(found->query.notices);
   std::vector<Entry> entries = collapsed(numbers, columns);
+  if (request.order == Order::kRelevance) ARCH_TRY_VOID(score(evaluation, &entries));
   answer.messages = numbers.size();
   answer.total = entries.size();
   answer.notices.insert(answer.notices.end(), evaluation.notices().begin(), evaluation.notices().end());
@@ -152,7 +205,7 @@ Result<Answer> Searcher::search(const Request& request) {
   size_t offset = std::min(request.offset, entries.size());
   size_t end = offset + std::min(request.limit, entries.size() - offset);
   if (offset == end) return answer;
-  order(&entries, end, request.oldest_first);
+  order(&entries, end, request.order);
 
   std::unordered_map<uint64_t, size_t> places;  // mail key -> on the page
   std::vector<uint64_t> page;
@@ -183,19 +236,17 @@ Result<Answer> Searcher::search(const Request& request) {
 }
 
 Result<std::vector<uint64_t>> Searcher::numbers(const Request& request, bool collapse) {
-  State& s = *state_;
-  ARCH_TRY(query::Query query, query::parse(request.query, request.context));
-  ARCH_TRY_VOID(s.refresh());
-  Evaluation evaluation(s.archive, s.reader.get(), query.root, request.widen, request.aliases);
-  ARCH_TRY(Numbers found, evaluation.run());
-  ARCH_TRY(std::vector<index::Column> columns, evaluation.columns(found));
+  ARCH_TRY(std::unique_ptr<State::Found> all, state_->find(request));
+  const Numbers& found = all->numbers;
+  const std::vector<index::Column>& columns = all->columns;
   std::vector<Entry> entries;
   if (collapse) {
     entries = collapsed(found, columns);
   } else {
     for (size_t i = 0; i < found.size(); ++i) entries.push_back({columns[i].date_s, found[i], columns[i].mail_key});
   }
-  order(&entries, entries.size(), request.oldest_first);
+  if (request.order == Order::kRelevance) ARCH_TRY_VOID(score(*all->evaluation, &entries));
+  order(&entries, entries.size(), request.order);
   std::vector<uint64_t> out;
   out.reserve(entries.size());
   for (const Entry& entry : entries) out.push_back(entry.number);

@@ -15,12 +15,32 @@ namespace arch::search {
 
 constexpr size_t kMaxLimit = 100'000;
 
+enum class Order : uint8_t {
+  kNewest,
+  kOldest,
+  kRelevance,  ///< docs/search.md: BM25 without length, subjects first, the newer of equals first
+};
+
+/// What a token may see: mail that one of these people or domains sent or received, of that time. It is part of the query, so
+/// that totals, facets and threads of other mail are never visible.
+struct Scope {
+  std::vector<std::string> addresses;            ///< whole ones
+  std::vector<std::string> domains;              ///< with their subdomains; neither addresses nor domains: everybody
+  UnixNs after = INT64_MIN, before = INT64_MAX;  ///< MessageInfo::date within [after, before)
+  bool restricts() const {
+    return !addresses.empty() || !domains.empty() || after != INT64_MIN || before != INT64_MAX;
+  }
+};
+
 struct Request {
   std::string query;
   size_t limit = 20;  ///< hits wanted, 0..kMaxLimit; 0: only the totals
   size_t offset = 0;
   bool widen = true;  ///< plain words also match terms with the same French or English stem
-  bool oldest_first = false;
+  Order order = Order::kNewest;
+  uint64_t as_of =
+      0;  ///< only messages that came with a delivery up to this number; 0: all. Pages of one as_of never shift
+  Scope scope;
   bool snippets = true;
   /// With `widen`, a recipient also means the aliases whose mail ends there. Outlives the call; may be null.
   const Aliases* aliases = nullptr;
@@ -59,6 +79,7 @@ struct Suggestion {
 };
 
 struct Answer {
+  uint64_t as_of = 0;  ///< that of the request, or the last delivery that this answer knows
   uint64_t total = 0;  ///< distinct mails (mail keys)
   bool total_exact = true;
   uint64_t messages = 0;  ///< distinct stored messages
@@ -68,6 +89,25 @@ struct Answer {
   std::string did_you_mean;  ///< the query with the suggestions in it; empty when there are none
   Completeness index;
   std::vector<Hit> hits;
+};
+
+/// What count() can count by, for help and schemas.
+const std::vector<std::string_view>& count_keys();
+
+struct CountAnswer {
+  std::string by;
+  struct Bucket {
+    std::string key;  ///< "2024-03", an address, "incoming", "application/pdf", "fr", "1M-10M" …
+    uint64_t count = 0;
+  };
+  std::vector<Bucket> buckets;  ///< periods and sizes in their order, others by count
+  uint64_t other = 0;           ///< in values that are not listed; a mail may be in several
+  uint64_t missing = 0;         ///< mails without any value
+  uint64_t total = 0;           ///< mails that match
+  uint64_t as_of = 0;
+  std::string interpreted;
+  std::vector<query::Notice> notices;
+  Completeness index;
 };
 
 /// Each call works on one view of index and catalog, the newest there is. One thread per object.
@@ -81,7 +121,10 @@ class Searcher {
   /// How far catalog and index are, now.
   Result<Completeness> completeness();
   bool has_index() const;  ///< false: none yet
-  /// All matching message numbers, newest first, collapsed or not: for export.
+  /// How many mails have each value of `by`; query, scope and as_of as in search(). Errors: those of search(), kUsage (there
+  /// is no such value to count by).
+  Result<CountAnswer> count(const Request& request, const std::string& by, size_t limit);
+  /// All matching message numbers, in the order wanted, collapsed or not: for export.
   Result<std::vector<uint64_t>> numbers(const Request& request, bool collapse);
 
  private:

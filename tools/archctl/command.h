@@ -76,6 +76,8 @@ int run_import(const Invocation&);
 int run_deliver(const Invocation&);
 int run_pack(const Invocation&);
 int run_search(const Invocation&);
+int run_count(const Invocation&);
+int run_thread(const Invocation&);
 int run_show(const Invocation&);
 int run_export(const Invocation&);
 int run_status(const Invocation&);

@@ -174,7 +174,7 @@ Result<std::vector<uint64_t>> wanted(const Archive& archive, const Invocation& i
   }
   const std::unique_ptr<Asked> asked = asked_by(invocation);
   search::Request& request = asked->request;
-  request.oldest_first = true;
+  request.order = search::Order::kOldest;
   ARCH_TRY(auto searcher, search::Searcher::open(archive));
   ARCH_TRY(numbers, searcher->numbers(request, false));
   if (!numbers.empty() && numbers.front() > numbers.back()) std::reverse(numbers.begin(), numbers.end());

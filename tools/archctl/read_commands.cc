@@ -44,7 +44,15 @@ int run_search(const Invocation& invocation) {
   search::Request& request = asked->request;
   request.limit = *limit;
   request.offset = *offset;
-  request.oldest_first = invocation.has("oldest-first");
+  const std::string sort = invocation.value("sort", invocation.has("oldest-first") ? "oldest" : "newest");
+  if (sort != "newest" && sort != "oldest" && sort != "relevance")
+    return usage_error("--sort takes newest, oldest or relevance", "search");
+  request.order = sort == "oldest"      ? search::Order::kOldest
+                  : sort == "relevance" ? search::Order::kRelevance
+                                        : search::Order::kNewest;
+  auto as_of = invocation.number("as-of", 0, 1, UINT64_MAX);
+  if (!as_of) return complain(as_of.error());
+  request.as_of = *as_of;
 
   auto archive = open_reader(invocation);
   if (!archive) return complain_in(invocation, archive.error());
@@ -58,6 +66,34 @@ int run_search(const Invocation& invocation) {
   print(invocation.has("json") ? api::search_json(*answer)
                                : api::search_text(*answer, request, text_style(invocation)));
   return answer->total == 0 ? 1 : 0;
+}
+
+int run_count(const Invocation& invocation) {
+  auto limit = invocation.number("limit", 20, 1, 100'000);
+  if (!limit) return complain(limit.error());
+  const std::unique_ptr<Asked> asked = asked_by(invocation);
+  auto archive = open_reader(invocation);
+  if (!archive) return complain_in(invocation, archive.error());
+  auto searcher = search::Searcher::open(**archive);
+  if (!searcher) return complain_in(invocation, searcher.error());
+  auto answer = (*searcher)->count(asked->request, invocation.value("by", "month"), *limit);
+  if (!answer) {
+    if (invocation.has("json")) print(api::error_json(answer.error()));
+    return complain_of_search(answer.error());
+  }
+  print(invocation.has("json")  ? api::count_json(*answer)
+        : invocation.has("csv") ? api::count_csv(*answer)
+                                : api::count_text(*answer, text_style(invocation)));
+  return answer->total == 0 ? 1 : 0;
+}
+
+int run_thread(const Invocation& invocation) {
+  auto archive = open_reader(invocation);
+  if (!archive) return complain_in(invocation, archive.error());
+  auto view = api::view_thread(**archive, invocation.arguments[0]);
+  if (!view) return complain_in(invocation, view.error());
+  print(invocation.has("json") ? api::thread_json(*view) : api::thread_text(*view, text_style(invocation)));
+  return 0;
 }
 
 int run_show(const Invocation& invocation) {

@@ -143,7 +143,9 @@ const std::vector<Command>& commands() {
         {"limit", 'n', "N", "at most N hits (default 20, at most 10000)"},
         {"offset", 0, "N", "leave out the first N hits"},
         {"no-widen", 0, "", "words as typed, no other forms"},
-        {"oldest-first", 0, "", "the other way round"}},
+        {"sort", 0, "ORDER", "newest (default), oldest or relevance"},
+        {"as-of", 0, "N", "only mail that was there when the answer said as_of N: pages then never shift"},
+        {"oldest-first", 0, "", "--sort=oldest"}},
        {{0, "something was found"},
         {1, "nothing was found"},
         {64, "wrong usage, or the query has a mistake; the message names its column"},
@@ -156,6 +158,47 @@ const std::vector<Command>& commands() {
        1,
        SIZE_MAX,
        run_search},
+
+      {"count",
+       "Find",
+       "[OPTION]... [QUERY]",
+       "Count the mails that match, by month, sender, …",
+       "QUERY as for search; without one, all mail. Counts each mail once, however often it was captured; totals are "
+       "exact. A "
+       "mail with several values (recipients, attachments) counts in each. The line \"not listed\" adds up what "
+       "--limit left "
+       "out; \"without any\" are mails that have no such value.",
+       {{"by", 0, "WHAT",
+         "year, month (default), day, from, from_domain, rcpt, rcpt_domain, direction, list, attachment_type, "
+         "language, "
+         "size_class"},
+        {"limit", 'n', "N", "at most N values (default 20): the most frequent; of periods the newest"},
+        {"no-widen", 0, "", "words as typed, no other forms"},
+        {"csv", 0, "", "comma-separated values"},
+        kJson},
+       {{0, "something was found"},
+        {1, "nothing was found"},
+        {64, "wrong usage, or the query has a mistake"},
+        kNoArchive,
+        kReadError},
+       {{"archctl count --by from_domain facture date:2026", ""}, {"archctl count --by month --csv in:incoming", ""}},
+       0,
+       SIZE_MAX,
+       run_count},
+
+      {"thread",
+       "Find",
+       "[OPTION]... ID",
+       "Show the mails that answer each other, as a tree",
+       "ID is the id of any of the mails, or its first 8 or more digits, or a Message-ID. Mails belong together by "
+       "References, "
+       "In-Reply-To and Message-ID, and, where an answer names nothing, by subject, people and time.",
+       {kJson},
+       {{0, "shown"}, kUsage, {66, "there is no such mail, or no archive"}, kReadError},
+       {{"archctl thread 3f2a9c0d11e4b7a6", ""}, {"archctl thread '<4711@mail.example>'", ""}},
+       1,
+       1,
+       run_thread},
 
       {"show",
        "Find",

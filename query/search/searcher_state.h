@@ -1,0 +1,58 @@
+// What the parts of a Searcher share. Internal to query/search.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "query/search/evaluate.h"
+#include "query/search/search.h"
+
+namespace arch::search {
+
+struct Entry {
+  uint32_t date_s;
+  uint64_t number;
+  uint64_t mail_key;
+  float score = 0;
+};
+
+/// Copies of one mail: the first captured stands for all.
+std::vector<Entry> collapsed(const Numbers& numbers, const std::vector<index::Column>& columns);
+
+struct Searcher::State {
+  explicit State(const Archive& with) : archive(with) {}
+  const Archive& archive;
+  std::unique_ptr<index::IndexReader> reader;  // null: nothing is indexed yet
+
+  // The index first: the catalog then knows all that the index does.
+  Result<void> refresh() {
+    if (reader) {
+      ARCH_TRY_VOID(reader->refresh());
+    } else {
+      auto opened = index::IndexReader::open(archive.directory());
+      if (opened) {
+        reader = std::move(*opened);
+      } else if (opened.error().code != Code::kNotFound) {
+        return tl::unexpected<Error>(opened.error());
+      }
+    }
+    return archive.refresh();
+  }
+  Result<Completeness> completeness() const;
+  /// Everything of an answer but its order and its page.
+  struct Found;
+  Result<std::unique_ptr<Found>> find(const Request& request);
+  Result<uint64_t> last_message_at(uint64_t sequence) const;
+};
+
+struct Searcher::State::Found {
+  query::Query query;
+  query::Node tree;  // with the scope
+  std::unique_ptr<Evaluation> evaluation;
+  Completeness index;
+  uint64_t as_of = 0;
+  Numbers numbers;
+  std::vector<index::Column> columns;
+};
+
+}  // namespace arch::search
