@@ -202,7 +202,8 @@ Fs& Fs::real() {
 }
 
 Result<void> replace_file(const std::string& path, std::string_view bytes) {
-  const std::string directory = path.substr(0, path.find_last_of('/'));
+  const size_t slash = path.find_last_of('/');
+  const std::string directory = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
   ARCH_TRY_VOID(Fs::real().make_directory(directory));
   const std::string temporary = path + ".new";
   const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);

@@ -165,5 +165,16 @@ TEST_P(FsTest, TheModeIsSet) {
 INSTANTIATE_TEST_SUITE_P(Both, FsTest, testing::Bool(),
                          [](const auto& kind) { return std::string(kind.param ? "Linux" : "FaultFs"); });
 
+TEST(ReplaceFile, APathWithoutADirectoryIsInTheOneWeAreIn) {
+  const std::string before = std::filesystem::current_path();
+  std::string pattern = testing::TempDir() + "replaceXXXXXX";
+  ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+  std::filesystem::current_path(pattern);
+  EXPECT_TRUE(replace_file("alone", "text"));
+  EXPECT_EQ(*read_file(Fs::real(), "alone", 100), "text");
+  std::filesystem::current_path(before);
+  std::filesystem::remove_all(pattern);
+}
+
 }  // namespace
 }  // namespace arch

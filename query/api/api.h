@@ -47,6 +47,9 @@ struct RecipientView {
   std::vector<std::string_view> sources;  ///< of "rcpt-to", "to", "cc", "bcc", in this order
 };
 
+/// Of one stored message: its header fields and its deliveries. Errors: kCorrupt, kIo.
+Result<std::vector<RecipientView>> recipients_of(const Archive& archive, const MessageInfo& info);
+
 /// Another stored copy of the same mail, and how it differs.
 struct VariantView {
   Digest digest;

@@ -219,6 +219,16 @@ Result<MessageView> view_message(const Archive& archive, const std::string& id) 
   return view;
 }
 
+Result<std::vector<RecipientView>> recipients_of(const Archive& archive, const MessageInfo& info) {
+  Recipients recipients;
+  recipients.add(info);
+  for (size_t i = 0; i < info.deliveries.size() && i < kMaxDeliveries; ++i) {
+    ARCH_TRY(DeliveryInfo delivery, archive.delivery(info.deliveries[i]));
+    recipients.add(delivery.delivery);
+  }
+  return recipients.take();
+}
+
 Result<StatusView> status(const Archive& archive, UnixNs now) {
   StatusView view;
   view.now = now;

@@ -235,8 +235,13 @@ Result<Answer> Searcher::search(const Request& request) {
   return answer;
 }
 
+const std::string& Searcher::interpreted() const { return state_->interpreted; }
+uint64_t Searcher::as_of() const { return state_->as_of; }
+
 Result<std::vector<uint64_t>> Searcher::numbers(const Request& request, bool collapse) {
   ARCH_TRY(std::unique_ptr<State::Found> all, state_->find(request));
+  state_->interpreted = all->query.interpreted;
+  state_->as_of = all->as_of;
   const Numbers& found = all->numbers;
   const std::vector<index::Column>& columns = all->columns;
   std::vector<Entry> entries;

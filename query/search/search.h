@@ -126,6 +126,9 @@ class Searcher {
   Result<CountAnswer> count(const Request& request, const std::string& by, size_t limit);
   /// All matching message numbers, in the order wanted, collapsed or not: for export.
   Result<std::vector<uint64_t>> numbers(const Request& request, bool collapse);
+  /// As the query was understood, and the as_of, of the last numbers().
+  const std::string& interpreted() const;
+  uint64_t as_of() const;
 
  private:
   Searcher();

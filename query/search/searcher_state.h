@@ -23,6 +23,8 @@ struct Searcher::State {
   explicit State(const Archive& with) : archive(with) {}
   const Archive& archive;
   std::unique_ptr<index::IndexReader> reader;  // null: nothing is indexed yet
+  std::string interpreted;                     // of the last numbers()
+  uint64_t as_of = 0;
 
   // The index first: the catalog then knows all that the index does.
   Result<void> refresh() {

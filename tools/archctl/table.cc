@@ -226,10 +226,19 @@ const std::vector<Command>& commands() {
        "--output, "
        "exact bytes, named by date and digest; sha256sum of a file is the message's ID. mbox: one file in the mboxrd "
        "form "
-       "(\">\" before lines that begin with \"From \", LF line ends) to --output or stdout.\n\n"
+       "(\">\" before lines that begin with \"From \", LF line ends) to --output or stdout. zip: one file with the "
+       "exact "
+       "messages, a manifest and SHA256SUMS; the same query with the same --as-of gives the same bytes. jsonl: the "
+       "manifest "
+       "alone, a line a message, with --with-text their text.\n\n"
+       "Beside a single file lies FILE.receipt.json: who made it, when, why (--reason), and its SHA-256. "
        "A file being written ends in .part until it is whole.",
-       {{"format", 0, "FORMAT", "eml (default) or mbox"},
-        {"output", 'o', "PATH", "a directory for eml (made if need be), a file for mbox"},
+       {{"format", 0, "FORMAT", "eml (default), mbox, zip or jsonl"},
+        {"output", 'o', "PATH", "a directory for eml (made if need be), a file for the others"},
+        {"as-of", 0, "N", "only mail that was there when an answer said as_of N"},
+        {"with-text", 0, "", "jsonl: the text of each message too"},
+        {"without-envelope", 0, "", "leave recipients that only the envelope names (Bcc) out of the manifest"},
+        {"reason", 0, "TEXT", "why, for the receipt"},
         {"all", 0, "", "every message of the archive"},
         {"no-widen", 0, "", "words of QUERY as typed, no other forms"},
         kQuiet},
@@ -242,7 +251,8 @@ const std::vector<Command>& commands() {
         kReadError,
         kBusy},
        {{"archctl export -o out from:dupont date:2024", ""},
-        {"archctl export --all --format mbox | gzip > all.mbox.gz", ""}},
+        {"archctl export --all --format mbox | gzip > all.mbox.gz", ""},
+        {"archctl export --format zip -o dossier.zip --reason 'litige 4711' from:dupont", ""}},
        0,
        SIZE_MAX,
        run_export},
