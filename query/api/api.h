@@ -121,8 +121,9 @@ struct StatusView {
   bool rebuilding = false;
   ArchiveStatus archive;
   search::Completeness index;
-  bool has_index = false;  ///< false: none yet, or unusable
-  std::string index_note;  ///< why not, when it is unusable
+  bool has_index = false;    ///< false: none yet, or unusable
+  std::string index_note;    ///< why not, when it is unusable
+  index::Building building;  ///< a new index beside the one that answers
   uint64_t messages = 0, deliveries = 0;
   VerifiedSummary verified;
   ReconcileView reconcile;

@@ -73,6 +73,10 @@ std::string pack_request_path(const std::string& archive_directory) {
   return tmp_directory(archive_directory) + "/pack.request";
 }
 
+std::string reindex_request_path(const std::string& archive_directory) {
+  return tmp_directory(archive_directory) + "/reindex.request";
+}
+
 struct EngineLoop::State {
   State(Archive& archive_in, EngineOptions options_in, LogFunction log_in)
       : archive(archive_in), options(std::move(options_in)), log_function(std::move(log_in)) {}
@@ -252,6 +256,15 @@ struct EngineLoop::State {
   }
 
   Result<void> index_once(std::unique_ptr<index::IndexWriter>* writer) {
+    const std::string request = reindex_request_path(archive.directory());
+    ARCH_TRY(bool requested, Fs::real().exists(request));
+    if (requested) {
+      if (*writer) ARCH_TRY_VOID((*writer)->close());
+      writer->reset();
+      ARCH_TRY_VOID(index::begin_generation(archive.directory()));
+      ARCH_TRY_VOID(Fs::real().remove(request));
+      log("info", "the index is built anew beside the old one, which answers until then");
+    }
     if (!*writer) {
       ARCH_TRY(*writer, index::IndexWriter::open(archive, options.index));
       note_indexed((*writer)->mark());

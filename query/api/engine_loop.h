@@ -79,6 +79,10 @@ Result<void> catch_up(Archive& archive, const EngineOptions& options, bool pack_
 Result<void> run_engine(Archive& archive, const EngineOptions& options, const StopFunction& stop,
                         const LogFunction& log);
 
+/// ARCHIVE/tmp/reindex.request: `archctl reindex` beside a daemon leaves it; the engine begins a new generation of the index and
+/// removes it.
+std::string reindex_request_path(const std::string& archive_directory);
+
 /// ARCHIVE/tmp/pack.request: `archctl pack` beside a daemon leaves it; the engine asks every writer to close, packs
 /// everything and removes it.
 std::string pack_request_path(const std::string& archive_directory);

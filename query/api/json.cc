@@ -267,6 +267,7 @@ std::string status_json(const StatusView& view) {
                    {"rebuilding", view.rebuilding},
                    {"has_index", view.has_index},
                    {"index_note", view.index_note},
+                   {"reindexing", view.building.running ? Json(view.building.mark) : Json(nullptr)},
                    {"index", index_json(view.index)},
                    {"joined", {{"same", view.archive.joined_same}, {"differing", view.archive.joined_differing}}},
                    {"own_domains", view.archive.own_domains},

@@ -329,6 +329,9 @@ std::string status_text(const StatusView& view, const TextStyle& style) {
   } else {
     write_index(view.index, &writer);
   }
+  if (view.building.running)
+    writer.field("Reindexing", count_text(view.building.mark) + " of " + count_text(view.archive.last_sequence) +
+                                   " deliveries are in the new index; the old one answers until then");
   if (view.archive.joined_same + view.archive.joined_differing > 0)
     writer.field("Two ways", plural(view.archive.joined_same, "mail") + " came by milter and by always_bcc alike, " +
                                  count_text(view.archive.joined_differing) + " with differences");

@@ -267,6 +267,7 @@ Result<StatusView> status(const Archive& archive, UnixNs now) {
     return view;
   }
   view.has_index = (*searcher)->has_index();
+  ARCH_TRY(view.building, index::building(archive.directory()));
   ARCH_TRY(view.index, (*searcher)->completeness());
   return view;
 }

@@ -54,6 +54,17 @@ class IndexWriter {
   std::unique_ptr<State> state_;
 };
 
+/// Begins a new, empty generation beside the one that serves readers; the next IndexWriter fills it, and readers turn to it when
+/// it has caught up. Errors: kTryAgain (a writer has the index), kIo, kFull.
+Result<void> begin_generation(const std::string& archive_directory);
+/// A generation that is being built beside the one that serves readers.
+struct Building {
+  bool running = false;
+  uint64_t mark = 0;  ///< last sequence number in it
+};
+/// Errors: kIo, kCorrupt.
+Result<Building> building(const std::string& archive_directory);
+
 /// Sorted document numbers (message numbers), and what the result page needs of each.
 using Numbers = std::vector<uint64_t>;
 struct Column {

@@ -6,6 +6,7 @@
 #include "engine/base/bytes.h"
 #include "query/index/generation.h"
 #include "query/index/index.h"
+#include "query/index/store.h"
 #include "query/index/terms.h"
 #include "query/index/values.h"
 #include "query/index/xapian_errors.h"
@@ -93,6 +94,27 @@ Result<std::unique_ptr<IndexReader>> IndexReader::open(const std::string& archiv
   reader->state_->directory = archive_directory + "/index";
   ARCH_TRY_VOID(reader->state_->open());
   return reader;
+}
+
+Result<void> begin_generation(const std::string& archive_directory) {
+  return IndexStore::begin_beside(archive_directory + "/index");
+}
+
+Result<Building> building(const std::string& archive_directory) {
+  const std::string directory = archive_directory + "/index";
+  Building out;
+  ARCH_TRY(std::vector<uint64_t> numbers, list_generations(directory));
+  if (numbers.size() < 2) return out;
+  auto newest = read_state(directory, numbers.back());
+  if (!newest || newest->complete) return out;
+  auto mark = guarded(newest->directory, [&]() -> Result<uint64_t> {
+    const Xapian::Database shard(newest->directory + "/" + newest->shards.back().name);
+    const std::string raw = shard.get_metadata("mark");
+    return raw.size() == 8 ? from_be64(raw) : 0;
+  });
+  out.running = true;
+  if (mark) out.mark = *mark;  // a shard that is being sealed is asked again next time
+  return out;
 }
 
 Result<void> IndexReader::refresh() { return state_->open(); }

@@ -247,6 +247,23 @@ Result<std::unique_ptr<IndexStore>> IndexStore::open(const std::string& index_di
   return store;
 }
 
+Result<void> IndexStore::begin_beside(const std::string& index_directory) {
+  IndexStore store;
+  State& s = *store.state_;
+  s.index_directory = index_directory;
+  ARCH_TRY_VOID(make_directory(index_directory));
+  ARCH_TRY_VOID(s.take_lock());
+  ARCH_TRY(std::vector<uint64_t> numbers, list_generations(index_directory));
+  // One that was being built is given up; the one that serves stays.
+  for (size_t i = numbers.size(); i-- > 1;) {
+    auto state = read_state(index_directory, numbers[i]);
+    if (state && state->complete) break;
+    ARCH_TRY_VOID(s.throw_away(numbers[i]));
+  }
+  ARCH_TRY_VOID(s.begin(numbers.empty() ? 1 : numbers.back() + 1));
+  return store.close();
+}
+
 uint64_t IndexStore::mark() const { return state_->mark; }
 uint64_t IndexStore::last_number() const { return state_->last_number; }
 bool IndexStore::complete() const { return state_->generation.complete; }

@@ -46,6 +46,9 @@ class IndexStore {
                                                   const Fits& fits);
   ~IndexStore();
 
+  /// A new, empty generation beside those that are there; open() then takes it. Errors: as open().
+  static Result<void> begin_beside(const std::string& index_directory);
+
   uint64_t mark() const;
   uint64_t last_number() const;  ///< highest message number in a shard, 0 when there is none
   bool complete() const;

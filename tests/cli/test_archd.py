@@ -50,6 +50,75 @@ class Archd(ArchiveTest):
         self.assertEqual(daemon.stop(), 0)
         self.run_ctl("verify")
 
+    def test_the_index_is_built_anew_beside_the_old_one(self):
+        """Alone, and beside a daemon under a steady search: it always answers, and at the end there is one generation, the new one."""
+        self.run_ctl("import", self.put_mails("mail", 300))
+        generations = lambda: [name for name in os.listdir(os.path.join(self.archive, "index")) if name.startswith("g")]
+        self.assertEqual(generations(), ["g0001"])
+        self.assertEqual(self.run_ctl("reindex").stdout, b"the index is new\n")
+        self.assertEqual(generations(), ["g0002"])
+        self.assertEqual(self.json_of("search", "commande")["total"], 300)
+        daemon = Daemon(self)
+        process = subprocess.Popen([program("archctl"), "--archive", self.archive, "reindex"], env=self.environment, stdout=subprocess.DEVNULL)
+        while process.poll() is None:
+            self.assertEqual(self.json_of("search", "commande")["total"], 300)
+        self.assertEqual(process.returncode, 0)
+        self.assertEqual(generations(), ["g0003"])
+        self.assertEqual(self.json_of("search", "commande")["total"], 300)
+        self.assertIsNone(self.json_of("status")["reindexing"])
+        self.send(daemon, mail(900, "tardive", "\r\n"))
+        self.assertTrue(wait_for(lambda: self.json_of("search", "tardive", status=self.statuses)["total"] == 1, 5))
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_a_reindexing_that_was_killed_goes_on(self):
+        self.run_ctl("import", self.put_mails("mail", 3000))
+        process = subprocess.Popen([program("archctl"), "--archive", self.archive, "reindex", "-q"], env=self.environment)
+        index = os.path.join(self.archive, "index")
+        wait_for(lambda: os.path.exists(os.path.join(index, "g0002", "state.json")) or process.poll() is not None)
+        process.kill()
+        process.wait()
+        self.assertEqual(self.json_of("search", "commande")["total"], 3000)  # the old one, or the new one, never half of one
+        daemon = Daemon(self)
+        self.assertTrue(wait_for(lambda: os.listdir(index).count("g0001") == 0, 20))
+        self.assertEqual(self.json_of("search", "commande")["total"], 3000)
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_a_saved_search_tells_of_new_mail_once(self):
+        letters = os.path.join(self.root, "letters")
+        os.mkdir(letters)
+        sendmail = self.put("sendmail", b'#!/bin/sh\necho "$@" >"%s/$$.to"; cat >"%s/$$.eml"\n' % (letters.encode(), letters.encode()))
+        os.chmod(sendmail, 0o755)
+        with open(self.environment["ARCHD_CONFIG"], "a") as file:
+            file.write(f'[report]\nfrom = "archive@vignes.example"\nsendmail = "{sendmail}"\n')
+        self.run_ctl("import", self.put_mails("mail", 3))
+        self.run_ctl("saved", "add", "litiges", "--mail=droit@vignes.example", "litige OR contentieux")
+        self.run_ctl("saved", "add", "litiges", "x", status=73)
+        self.run_ctl("saved", "add", "mauvais", "form:x", status=64)
+        self.run_ctl("saved", "add", "muet", "commande")
+        self.assertEqual([each["name"] for each in self.json_of("saved", "list")["searches"]], ["litiges", "muet"])
+        daemon = Daemon(self)
+        self.send(daemon, mail(10, "litige", "\r\n"))
+        written = lambda: sorted(name for name in os.listdir(letters) if name.endswith(".eml"))
+        self.assertTrue(wait_for(lambda: len(written()) == 1, 30))
+        with open(os.path.join(letters, written()[0])) as file:
+            letter = file.read()
+        for word in ("To: droit@vignes.example", "Commande 10 litige", "arch:" + digest(mail(10, "litige", "\r\n"))[:16], "Auto-Submitted: auto-generated"):
+            self.assertIn(word, letter)
+        # The letter itself is mail too: it is no news. Nor is the old news after a restart.
+        self.run_ctl("lmtp-send", "--from", "archive@vignes.example", daemon.address, self.put("letter.eml", letter.encode()))
+        self.send(daemon, mail(11, "", "\r\n"))
+        self.assertTrue(wait_for(lambda: self.json_of("search", "subject:11", status=self.statuses)["total"] == 1, 5))
+        self.assertEqual(daemon.stop(), 0)
+        daemon = Daemon(self)
+        self.send(daemon, mail(12, "contentieux", "\r\n"))
+        self.assertTrue(wait_for(lambda: len(written()) == 2, 30))
+        self.assertEqual(daemon.stop(), 0)
+        self.assertEqual(len(written()), 2)
+        self.assertIn(b"Commande 12 contentieux", self.run_ctl("saved", "run", "litiges").stdout)
+        self.run_ctl("saved", "remove", "litiges")
+        self.run_ctl("saved", "run", "litiges", status=66)
+        self.run_ctl("saved", "sing", status=64)
+
     def test_import_and_pack_beside_it(self):
         daemon = Daemon(self)
         folder = self.put_mails("mail", 20)

@@ -137,6 +137,48 @@ int run_rebuild(const Invocation& invocation) {
   return status->alarms.empty() ? 0 : EX_DATAERR;
 }
 
+int run_reindex(const Invocation& invocation) {
+  tool::ProgressLine line;
+  auto archive = open_engine(invocation);
+  if (archive) {
+    auto begun = index::begin_generation(invocation.archive);
+    if (!begun) return complain(begun.error());
+    auto done = api::catch_up(**archive, engine_options(invocation.config), false, tool::stop_requested,
+                              show_progress(invocation, line));
+    line.clear();
+    if (!done) return complain_or_stopped(done.error());
+  } else if (archive.error().code == Code::kTryAgain) {
+    archive = open_reader(invocation);
+    if (!archive) return complain(archive.error());
+    tool::catch_stop_signals();
+    auto asked = replace_file(api::reindex_request_path(invocation.archive), "");
+    if (!asked) return complain(asked.error());
+    if (invocation.has("no-wait")) return 0;
+    for (;;) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      if (tool::stop_requested()) {
+        line.clear();
+        std::fprintf(stderr, "archctl: archd goes on with it; archctl status shows how far it is\n");
+        return 128 + tool::stop_signal();
+      }
+      auto requested = Fs::real().exists(api::reindex_request_path(invocation.archive));
+      if (!requested) return complain(requested.error());
+      if (*requested) continue;
+      auto building = index::building(invocation.archive);
+      if (!building) return complain(building.error());
+      if (!building->running) break;  // complete, or so small that it was never seen
+      auto status = (*archive)->status();
+      if (!status) return complain(status.error());
+      if (!invocation.has("quiet")) line.update("indexing", building->mark, status->last_sequence, false);
+    }
+    line.clear();
+  } else {
+    return complain(archive.error());
+  }
+  if (!invocation.has("quiet")) std::printf("the index is new\n");
+  return 0;
+}
+
 int run_config(const Invocation& invocation) {
   print(config::effective(invocation.config));
   return 0;

@@ -186,6 +186,29 @@ const std::vector<Command>& commands() {
        SIZE_MAX,
        run_count},
 
+      {"saved",
+       "Find",
+       "[OPTION]... list | add NAME QUERY | remove NAME | run NAME",
+       "Keep a search under a name, and be told of new matches",
+       "add keeps QUERY under NAME; with --mail archd tells that address of mail that matches and came since, within "
+       "minutes "
+       "of its arrival, at most 20 mails in one letter. run searches, with the options of search.",
+       {{"mail", 0, "ADDRESS", "add: who is told of new matches"},
+        {"limit", 'n', "N", "run: at most N hits"},
+        {"sort", 0, "ORDER", "run: newest, oldest or relevance"},
+        kJson},
+       {{0, "done; run: something was found"},
+        {1, "run: nothing was found"},
+        {64, "wrong usage, or the query has a mistake"},
+        {66, "there is no search of that name, or no archive"},
+        {73, "the name is taken"},
+        kReadError},
+       {{"archctl saved add litiges --mail=juridique@example.fr 'litige OR contentieux'", ""},
+        {"archctl saved run litiges", ""}},
+       1,
+       SIZE_MAX,
+       run_saved},
+
       {"thread",
        "Find",
        "[OPTION]... ID",
@@ -311,6 +334,26 @@ const std::vector<Command>& commands() {
        0,
        SIZE_MAX,
        run_verify},
+
+      {"reindex",
+       "Look after",
+       "[OPTION]...",
+       "Build the index anew beside the old one",
+       "Reads every message again and builds a new generation of the full-text index beside the one that is there, "
+       "which answers "
+       "until the new one has caught up; then searches turn to it and the old one is removed. Mail that comes "
+       "meanwhile is "
+       "stored as ever and found once the new index is there; every answer says how much waits. Beside a running "
+       "archd it asks "
+       "archd to do it, and waits. After an interruption it goes on where it was. For new index.headers, or a better "
+       "version "
+       "of this program.",
+       {{"no-wait", 0, "", "beside archd: return at once"}, kQuiet},
+       {{0, "the new index answers"}, kUsage, kNoArchive, kReadError, kBusy},
+       {{"archctl reindex", ""}, {"archctl status", "shows how far it is"}},
+       0,
+       0,
+       run_reindex},
 
       {"reconcile",
        "Look after",

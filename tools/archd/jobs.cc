@@ -4,6 +4,7 @@
 #include <random>
 
 #include "ingest/reconcile/reconcile.h"
+#include "query/saved/saved.h"
 #include "tools/archd/log.h"
 #include "tools/mail/client.h"
 #include "tools/mail/compose.h"
@@ -109,6 +110,7 @@ void Jobs::add_to(Scheduler* scheduler) {
   if (!config_.mta_log.empty())
     scheduler->add("reconcile", kNsPerDay, [this](const Stop& stop) { return reconcile(stop); });
   scheduler->add("silence", 10 * 60 * kNsPerSecond, [this](const Stop& stop) { return watch_for_silence(stop); });
+  scheduler->add("saved", 5 * kNsPerSecond, [this](const Stop& stop) { return run_saved(stop); });
   scheduler->add("mail", 10 * kNsPerSecond, [this](const Stop& stop) { return send_mail(stop); });
 }
 
@@ -190,28 +192,67 @@ Result<std::optional<UnixNs>> Jobs::watch_for_silence(const Stop& stop) {
   return std::nullopt;
 }
 
+Result<std::optional<UnixNs>> Jobs::run_saved(const Stop& stop) {
+  ARCH_TRY(auto searcher, search::Searcher::open(archive_));
+  ARCH_TRY(search::Completeness index, searcher->completeness());
+  if (index.indexed == searched_to_) return std::nullopt;
+  query::ParseContext context;
+  context.now = Clock::system().now();
+  context.timezone = config_.timezone;
+  auto aliases = Aliases::load(config_.mta_aliases);
+  ARCH_TRY(auto seen, saved::seen(archive_.directory()));
+  ARCH_TRY(auto all, saved::news(archive_, seen, sender(), context, aliases ? &*aliases : nullptr));
+  for (const saved::News& news : all) {
+    if (stop()) break;
+    const std::string count = std::to_string(news.total);
+    mail::Draft draft;
+    draft.subject = "[archd] " + news.search.name + " : " + count + " nouveau(x) / new";
+    draft.body = "Recherche enregistrée / saved search: " + news.search.query + "\n\n";
+    for (const MessageInfo& info : news.newest) {
+      std::string from = info.from.empty() ? std::string() : info.from.front().address;
+      draft.body += format_rfc3339(info.date) + "  " + from + "\n  " + info.subject +
+                    "\n  arch:" + info.digest.hex().substr(0, 16) + "\n\n";
+    }
+    if (news.total > news.newest.size())
+      draft.body += "… " + std::to_string(news.total - news.newest.size()) + " : archctl saved run '" +
+                    news.search.name + "'\n";
+    draft.headers = {{"Auto-Submitted", "auto-generated"}, {"X-Archd-Saved-Search", "1"}};
+    ARCH_TRY_VOID(send(news.search.mail, std::move(draft)));
+    log("info", "mail sent: " + count + " new of a saved search");
+    seen[news.search.name + "\n" + news.search.made] = news.seen_to;
+    ARCH_TRY_VOID(saved::remember(archive_.directory(), seen));
+  }
+  searched_to_ = index.indexed;
+  return std::nullopt;
+}
+
+std::string Jobs::sender() const {
+  return config_.report_from.empty() ? "archd@" + mail::host_name() : config_.report_from;
+}
+
+Result<void> Jobs::send(const std::string& to, mail::Draft draft) const {
+  draft.from = sender();
+  draft.to = to;
+  draft.date = Clock::system().now();
+  draft.message_id = message_id();
+  const mail::Envelope envelope{draft.from, {to}};
+  const std::string& way = config_.report_sendmail;
+  if (way.rfind("inet:", 0) == 0 || way.rfind("unix:", 0) == 0) {
+    ARCH_TRY(std::string reply, mail::send(way, mail::Protocol::kSmtp, envelope, mail::compose(draft)));
+    return {};
+  }
+  return mail::run_sendmail(way, envelope, mail::compose(draft));
+}
+
 Result<std::optional<UnixNs>> Jobs::send_mail(const Stop& stop) {
   if (config_.report_to.empty()) return std::nullopt;
-  const std::string sender = config_.report_from.empty() ? "archd@" + mail::host_name() : config_.report_from;
   for (const Alert& alert : book_.due()) {
     if (stop()) break;
     mail::Draft draft;
-    draft.from = sender;
-    draft.to = config_.report_to;
     draft.subject = "[archd] " + alert.text.subject_fr + " / " + alert.text.subject_en;
     draft.body = alert.text.body_fr + "\n-- \n\n" + alert.text.body_en;
     draft.headers = {{"Auto-Submitted", "auto-generated"}, {"X-Archd-Alert", alert.key}};
-    draft.date = Clock::system().now();
-    draft.message_id = message_id();
-    const mail::Envelope envelope{sender, {config_.report_to}};
-    const std::string& way = config_.report_sendmail;
-    Result<void> sent;
-    if (way.rfind("inet:", 0) == 0 || way.rfind("unix:", 0) == 0) {
-      if (auto reply = mail::send(way, mail::Protocol::kSmtp, envelope, mail::compose(draft)); !reply)
-        sent = tl::unexpected<Error>(reply.error());
-    } else {
-      sent = mail::run_sendmail(way, envelope, mail::compose(draft));
-    }
+    auto sent = send(config_.report_to, std::move(draft));
     if (sent) {
       log("info", "mail sent: alert " + alert.key);
       ARCH_TRY_VOID(book_.sent(alert.key));

@@ -10,6 +10,7 @@
 #include "ingest/silence/silence.h"
 #include "tools/archd/schedule.h"
 #include "tools/config/config.h"
+#include "tools/mail/compose.h"
 
 namespace arch::daemon {
 
@@ -24,14 +25,18 @@ class Jobs {
   using Stop = std::function<bool()>;
   Result<std::optional<UnixNs>> reconcile(const Stop& stop);
   Result<std::optional<UnixNs>> watch_for_silence(const Stop& stop);
+  Result<std::optional<UnixNs>> run_saved(const Stop& stop);
   Result<std::optional<UnixNs>> send_mail(const Stop& stop);
+  std::string sender() const;
+  Result<void> send(const std::string& to, mail::Draft draft) const;
 
   Archive& archive_;
   AlertBook& book_;
   const config::Config& config_;
   silence::History history_;
-  uint64_t history_to_ = 0;  ///< sequence
-  std::string numbering_;    ///< that history_to_ belongs to
+  uint64_t history_to_ = 0;   ///< sequence
+  std::string numbering_;     ///< that history_to_ belongs to
+  uint64_t searched_to_ = 0;  ///< what the index knew when saved searches were run last
 };
 
 }  // namespace arch::daemon
