@@ -92,6 +92,9 @@ int run_reindex(const Invocation&);
 int run_dump(const Invocation&);
 int run_config(const Invocation&);
 int run_version(const Invocation&);
+int run_token(const Invocation&);
+int run_access_log(const Invocation&);
+int run_mcp(const Invocation&);
 int run_generate(const Invocation&);
 int run_lmtp_send(const Invocation&);
 

@@ -13,14 +13,15 @@ struct Flags {
   std::string archive;                          ///< directory
   std::string config;                           ///< as given, handed on to the engine's process
   std::vector<std::string> lmtp, smtp, milter;  ///< listeners: those of the command line, else the configured ones
+  std::vector<std::string> http;                ///< the same for the page
   config::Config configuration;
 };
 
 /// exit status of sysexits.h for what keeps a daemon from working at all.
 int exit_status(const Error& error);
 
-/// Opens the archive and runs the engine's loop until SIGTERM or SIGINT. Prints "ready engine" on stdout when it has the
-/// archive. Returns an exit status.
+/// Opens the archive and runs the engine's loop until SIGTERM or SIGINT. Prints "ready engine http=ADDRESS …" on stdout when it
+/// has the archive. Returns an exit status.
 int run_engine(const Flags& flags);
 
 /// Starts `archd engine` and (unless [capture] managed = false) arch-capture as processes of their own, restarts with

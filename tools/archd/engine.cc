@@ -11,6 +11,7 @@
 #include "tools/archd/log.h"
 #include "tools/archd/schedule.h"
 #include "tools/archd/scrub.h"
+#include "tools/archd/web.h"
 #include "tools/common/stop.h"
 
 namespace arch::daemon {
@@ -37,7 +38,10 @@ int run_engine(const Flags& flags) {
   if ((*archive)->rebuilding())
     log("warn", "the catalog is missing, unusable or of other own domains and is made anew; mail is taken meanwhile");
   log("info", "engine on " + flags.archive + ", archive " + (*archive)->id().hex());
-  std::printf("ready engine\n");
+  Web web(**archive, flags.configuration, flags.http);
+  std::string ready = "ready engine";
+  for (const std::string& address : web.addresses()) ready += " http=" + address;
+  std::printf("%s\n", ready.c_str());
   std::fflush(stdout);
   manager.say("READY=1\nSTATUS=engine on " + flags.archive);
   auto alerts = AlertBook::open(Fs::real(), Clock::system(), flags.archive);

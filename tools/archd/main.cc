@@ -47,11 +47,12 @@ Keep a mail archive: take mail over LMTP, make it durable, find it, pack it.
       --lmtp=ADDR     listen for LMTP on unix:PATH or inet:HOST:PORT (port 0: any); may be given again
       --smtp=ADDR     listen for SMTP
       --milter=ADDR   listen for the milter protocol
+      --http=ADDR     serve the page, the API and the assistant's endpoint there; none: nowhere
                       (none of the three given: the configured ones, by default LMTP on inet:127.0.0.1:2424 and the
-                      milter protocol on inet:127.0.0.1:2425)
+                      milter protocol on inet:127.0.0.1:2425; --http not given: the configured one, by default inet:127.0.0.1:8025)
       --help, --version
 
-Once mail is taken it prints one line: ready lmtp=ADDR milter=ADDR. SIGTERM and SIGINT stop it in good order: mail under way is
+Once mail is taken it prints one line: ready lmtp=ADDR milter=ADDR http=ADDR. SIGTERM and SIGINT stop it in good order: mail under way is
 finished, the journal closed, then the engine ends. Log lines go to stderr.
 
 Exit status: 0 stopped by a signal; 64 wrong usage; 65 archive.toml is damaged or newer than this program; 66 no archive
@@ -66,11 +67,11 @@ int bad_usage(const std::string& what) {
 }
 
 int run(int argc, char** argv) {
-  enum { kArchive = 1, kConfig, kLmtp, kSmtp, kMilter, kHelpFlag, kVersion };
+  enum { kArchive = 1, kConfig, kLmtp, kSmtp, kMilter, kHttp, kHelpFlag, kVersion };
   static const option kOptions[] = {
       {"archive", required_argument, nullptr, kArchive}, {"config", required_argument, nullptr, kConfig},
       {"lmtp", required_argument, nullptr, kLmtp},       {"smtp", required_argument, nullptr, kSmtp},
-      {"milter", required_argument, nullptr, kMilter},   {"help", no_argument, nullptr, kHelpFlag},
+      {"milter", required_argument, nullptr, kMilter},   {"http", required_argument, nullptr, kHttp},       {"help", no_argument, nullptr, kHelpFlag},
       {"version", no_argument, nullptr, kVersion},       {nullptr, 0, nullptr, 0}};
   Flags flags;
   for (int flag; (flag = getopt_long(argc, argv, "h", kOptions, nullptr)) != -1;) {
@@ -89,6 +90,9 @@ int run(int argc, char** argv) {
         break;
       case kMilter:
         flags.milter.emplace_back(optarg);
+        break;
+      case kHttp:
+        flags.http.emplace_back(optarg);
         break;
       case 'h':
       case kHelpFlag:
@@ -121,6 +125,8 @@ int run(int argc, char** argv) {
     flags.smtp = configuration->capture_smtp;
     flags.milter = configuration->capture_milter;
   }
+  if (flags.http.empty()) flags.http = configuration->http_listen;
+  std::erase(flags.http, "none");
   if (command == "run" && configuration->capture_managed && !listens())
     return bad_usage("no listener is given or configured: nothing would take mail");
 

@@ -164,6 +164,8 @@ class Supervisor {
   static std::vector<std::string> engine_command(const Flags& flags) {
     std::vector<std::string> command = {own_path(), "--archive=" + flags.archive, "engine"};
     if (!flags.config.empty()) command.insert(command.begin() + 1, "--config=" + flags.config);
+    for (const std::string& address : flags.http) command.push_back("--http=" + address);
+    if (flags.http.empty()) command.push_back("--http=none");
     return command;
   }
   static std::vector<std::string> capture_command(const Flags& flags) {
@@ -246,7 +248,9 @@ class Supervisor {
     bool may_start = engine_.was_ready() || now() - engine_.first_start() > kBindPatience;
     if (managed_ && may_start && !capture_.running() && now() >= capture_.due()) start(capture_);
     if (!announced_ && (managed_ ? capture_.was_ready() : engine_.was_ready())) {
+      // The engine says "engine http=ADDRESS", or is not there yet: mail is taken without it.
       std::string line = managed_ ? capture_.ready() : "engine";
+      if (engine_.was_ready() && engine_.ready().rfind("engine ", 0) == 0) line += engine_.ready().substr(6);
       std::printf("ready %s\n", line.c_str());
       std::fflush(stdout);
       log("info", "ready " + line);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -105,6 +106,22 @@ Result<std::vector<std::string>> as_listeners(const toml::node& node, const Plac
       return wrong(place, quoted(text) + " is no address", "write unix:/PATH or inet:HOST:PORT, or [] for none");
   }
   return addresses;
+}
+// Numbers of users, as text or as numbers.
+Result<std::vector<uint32_t>> as_uids(const toml::node& node, const Place& place) {
+  std::vector<uint32_t> out;
+  const auto* items = node.as_array();
+  if (items == nullptr) return wrong(place, "a list is wanted", "write " + place.key + " = [0]");
+  for (const auto& item : *items) {
+    std::string text;
+    if (const auto* word = item.as_string()) text = word->get();
+    if (const auto* number = item.as_integer(); number != nullptr) text = std::to_string(number->get());
+    uint32_t uid = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), uid);
+    if (error != std::errc() || end != text.data() + text.size()) return wrong(place, "a list of user numbers is wanted");
+    out.push_back(uid);
+  }
+  return out;
 }
 // One of two words, the second of which means true.
 Result<bool> as_choice(const toml::node& node, const Place& place, std::string_view no, std::string_view yes) {
@@ -245,6 +262,36 @@ const std::vector<Entry>& entries() {
         "at again.",
         [](const Config& c) { return list_text(c.index_headers); }},
        ARCH_SET(index_headers, as_header_names(node, place))},
+      {{"http", "listen", "list",
+        "Where the page, its API and the assistant's endpoint are served: unix:/PATH or inet:HOST:PORT of this machine, behind "
+        "tailscale serve; [] for nowhere. Only over a Unix socket can nobody else on this machine pass for somebody.",
+        [](const Config& c) { return list_text(c.http_listen); }},
+       ARCH_SET(http_listen, as_listeners(node, place))},
+      {{"http", "hosts", "list", "Names by which they are asked, besides localhost and names that end in .ts.net.",
+        [](const Config& c) { return list_text(c.http_hosts); }},
+       ARCH_SET(http_hosts, as_domains(node, place))},
+      {{"http", "origins", "list",
+        "Pages of other origins whose scripts may ask (\"https://intranet.example.fr\"); normally none.",
+        [](const Config& c) { return list_text(c.http_origins); }},
+       ARCH_SET(http_origins, as_list(node, place))},
+      {{"http", "admins", "list",
+        "Tailscale logins that may look; empty: everybody whom the tailnet lets in. Needs the Unix socket.",
+        [](const Config& c) { return list_text(c.http_admins); }},
+       ARCH_SET(http_admins, as_list(node, place))},
+      {{"http", "trusted_uids", "list",
+        "Users of this machine, by number, whose word about who asks counts on the Unix socket: tailscaled's.",
+        [](const Config& c) {
+          std::vector<std::string> numbers;
+          for (uint32_t uid : c.http_trusted_uids) numbers.push_back(std::to_string(uid));
+          return list_text(numbers);
+        }},
+       ARCH_SET(http_trusted_uids, as_uids(node, place))},
+      {{"mcp", "enabled", "boolean", "An assistant may search through /mcp, with a token of `archctl token create`.",
+        [](const Config& c) { return std::string(c.mcp_enabled ? "true" : "false"); }},
+       ARCH_SET(mcp_enabled, as_boolean(node, place))},
+      {{"mcp", "max_result_bytes", "size", "Largest answer to one of its calls; it can ask for the rest in further ones.",
+        [](const Config& c) { return quoted(tool::format_size(c.mcp_max_result_bytes)); }},
+       ARCH_SET(mcp_max_result_bytes, as_size(node, place, 4u << 10, 8u << 20))},
       {{"report", "to", "string", "Who gets a mail when something needs a person; empty: nobody.",
         [](const Config& c) { return quoted(c.report_to); }},
        ARCH_SET(report_to, as_string(node, place))},

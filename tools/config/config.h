@@ -44,6 +44,15 @@ struct Config {
   uint64_t index_shard_messages = 250'000;
   std::vector<std::string> index_headers = {"x-run-id"};
 
+  std::vector<std::string> http_listen = {"inet:127.0.0.1:8025"};
+  std::vector<std::string> http_hosts;
+  std::vector<std::string> http_origins;
+  std::vector<std::string> http_admins;
+  std::vector<uint32_t> http_trusted_uids = {0};
+
+  bool mcp_enabled = true;
+  uint64_t mcp_max_result_bytes = 256u << 10;
+
   std::string report_to = "postmaster";
   std::string report_from;
   std::string report_sendmail = "/usr/sbin/sendmail";
