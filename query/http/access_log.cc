@@ -40,14 +40,16 @@ Result<std::string> last_line(int fd, uint64_t size, bool* whole) {
     const uint64_t step = std::min<uint64_t>(from, kTailBytes);
     std::string more(static_cast<size_t>(step), '\0');
     const ssize_t got = ::pread(fd, more.data(), more.size(), static_cast<off_t>(from - step));
-    if (got != static_cast<ssize_t>(more.size())) return fail_errno(got < 0 ? errno : EIO, "cannot read the access log");
+    if (got != static_cast<ssize_t>(more.size()))
+      return fail_errno(got < 0 ? errno : EIO, "cannot read the access log");
     from -= step;
     tail.insert(0, more);
     const size_t end = tail.back() == '\n' ? tail.size() - 1 : tail.size();
     const size_t begin = end == 0 ? std::string::npos : tail.rfind('\n', end - 1);
     if (begin == std::string::npos && from > 0) continue;
     *whole = end < tail.size();
-    return tail.substr(begin == std::string::npos ? 0 : begin + 1, end - (begin == std::string::npos ? 0 : begin + 1));
+    return tail.substr(begin == std::string::npos ? 0 : begin + 1,
+                       end - (begin == std::string::npos ? 0 : begin + 1));
   }
   return tail;
 }

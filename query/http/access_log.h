@@ -13,12 +13,12 @@
 namespace arch::http {
 
 struct Access {
-  std::string who;       ///< a login, "token:NAME", "local"
+  std::string who;        ///< a login, "token:NAME", "local"
   bool verified = false;  ///< the way it came vouches for `who`
   std::string surface;    ///< "http", "mcp"
-  std::string action;     ///< "search", "view", "raw", "download", "preview", "thread", "count", "export", "refused" …
-  std::string object;     ///< a query, an id
-  std::string detail;     ///< a reason, an outcome
+  std::string action;  ///< "search", "view", "raw", "download", "preview", "thread", "count", "export", "refused" …
+  std::string object;  ///< a query, an id
+  std::string detail;  ///< a reason, an outcome
 };
 
 class AccessLog {

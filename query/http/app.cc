@@ -15,7 +15,8 @@ namespace {
 
 constexpr size_t kMostHits = 500;
 constexpr std::string_view kPagePolicy =
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; frame-src 'self'; form-action "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; frame-src "
+    "'self'; form-action "
     "'self'; base-uri 'none'; frame-ancestors 'none'";
 
 bool has(const std::vector<std::string>& list, std::string_view item) {
@@ -102,7 +103,8 @@ void apply_range(const Request& request, Response* response) {
   const size_t dash = spec.find('-');
   if (dash == std::string_view::npos || spec.size() > 40) return;
   auto number = [](std::string_view text) -> std::optional<uint64_t> {
-    if (text.empty() || text.size() > 18 || text.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
+    if (text.empty() || text.size() > 18 || text.find_first_not_of("0123456789") != std::string_view::npos)
+      return std::nullopt;
     return std::stoull(std::string(text));
   };
   const auto from = number(spec.substr(0, dash)), to = number(spec.substr(dash + 1));
@@ -121,7 +123,8 @@ void apply_range(const Request& request, Response* response) {
     return;
   }
   response->status = 206;
-  response->headers.emplace_back("Content-Range", "bytes " + std::to_string(begin) + "-" + std::to_string(end - 1) + "/" + std::to_string(size));
+  response->headers.emplace_back(
+      "Content-Range", "bytes " + std::to_string(begin) + "-" + std::to_string(end - 1) + "/" + std::to_string(size));
   response->body = response->body.substr(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
 }
 
@@ -145,7 +148,12 @@ struct App::State {
         pages(archive, {options.timezone, options.cap_bytes},
               [this](const std::string& query, std::string_view language) { return facets(query, language); }),
         mcp(archive, mcp_options(), [this](const mcp::Call& call) {
-          const Access access{call.who.empty() ? "" : "token:" + call.who, !call.who.empty(), "mcp", call.tool, call.object, call.outcome};
+          const Access access{call.who.empty() ? "" : "token:" + call.who,
+                              !call.who.empty(),
+                              "mcp",
+                              call.tool,
+                              call.object,
+                              call.outcome};
           return bool(log.write(Clock::system().now(), access));
         }) {}
 
@@ -163,7 +171,6 @@ struct App::State {
     out.timezone = options.timezone;
     out.cap_bytes = options.cap_bytes;
     out.max_result_bytes = options.mcp_result_bytes;
-    out.without_token = options.mcp_without_token;
     out.aliases = aliases;
     return out;
   }
@@ -171,16 +178,19 @@ struct App::State {
   // ── who, and from where ──
 
   bool trusted(const Peer& peer) const {
-    return peer.unix_socket && std::find(options.trusted_uids.begin(), options.trusted_uids.end(), peer.uid) != options.trusted_uids.end();
+    return peer.unix_socket && std::find(options.trusted_uids.begin(), options.trusted_uids.end(), peer.uid) !=
+                                   options.trusted_uids.end();
   }
 
   /// The name by which the client asked: behind tailscale's Unix socket it stands in X-Forwarded-Host.
   std::string asked_host(const Request& request) const {
-    if (trusted(request.peer) && request.has_header("x-forwarded-host")) return host_of(request.header("x-forwarded-host"));
+    if (trusted(request.peer) && request.has_header("x-forwarded-host"))
+      return host_of(request.header("x-forwarded-host"));
     return host_of(request.header("host"));
   }
   bool host_allowed(const std::string& host) const {
-    return host == "localhost" || host == "127.0.0.1" || host == "[::1]" || ends_with(host, ".ts.net") || has(options.hosts, host);
+    return host == "localhost" || host == "127.0.0.1" || host == "[::1]" || ends_with(host, ".ts.net") ||
+           has(options.hosts, host);
   }
   bool origin_allowed(std::string_view origin, const std::string& host) const {
     if (has(options.origins, origin)) return true;
@@ -192,13 +202,15 @@ struct App::State {
   std::optional<Response> refusal(const Request& request, bool bearer) const {
     const std::string host = asked_host(request);
     if (!host_allowed(host)) return problem(403, "forbidden", "this is not a name of the archive", "see http.hosts");
-    if (request.has_header("tailscale-funnel-request")) return problem(403, "forbidden", "the archive is not for the internet");
+    if (request.has_header("tailscale-funnel-request"))
+      return problem(403, "forbidden", "the archive is not for the internet");
     if (request.has_header("origin") && !origin_allowed(request.header("origin"), host))
       return problem(403, "forbidden", "another site may not ask", "see http.origins");
     if (!bearer && request.has_header("sec-fetch-site")) {
       const std::string_view site = request.header("sec-fetch-site");
       const bool navigation = request.header("sec-fetch-mode") == "navigate";
-      if (site != "same-origin" && !(site == "none" && navigation)) return problem(403, "forbidden", "another site may not ask");
+      if (site != "same-origin" && !(site == "none" && navigation))
+        return problem(403, "forbidden", "another site may not ask");
     }
     return std::nullopt;
   }
@@ -224,13 +236,17 @@ struct App::State {
     ARCH_TRY(auto searcher, search::Searcher::open(archive));
     search::Request request = search_request(query);
     std::vector<page::Facet> out;
-    const auto narrowed = [&](const std::string& condition) { return query.empty() ? condition : "(" + query + ") " + condition; };
+    const auto narrowed = [&](const std::string& condition) {
+      return query.empty() ? condition : "(" + query + ") " + condition;
+    };
     struct Wanted {
       const char *by, *fr, *en, *field;
       size_t limit;
     };
-    for (const Wanted& each : {Wanted{"from", "Expéditeurs", "Senders", "from:", 8}, Wanted{"month", "Mois", "Months", "date:", 24},
-                               Wanted{"direction", "Sens", "Direction", "in:", 4}, Wanted{"attachment_type", "Pièces jointes", "Attachments", "type:", 6}}) {
+    for (const Wanted& each :
+         {Wanted{"from", "Expéditeurs", "Senders", "from:", 8}, Wanted{"month", "Mois", "Months", "date:", 24},
+          Wanted{"direction", "Sens", "Direction", "in:", 4},
+          Wanted{"attachment_type", "Pièces jointes", "Attachments", "type:", 6}}) {
       ARCH_TRY(search::CountAnswer answer, searcher->count(request, each.by, each.limit));
       page::Facet facet;
       facet.name = french ? each.fr : each.en;
@@ -260,8 +276,8 @@ struct App::State {
     access->action = "search";
     access->object = std::string(request.parameter("q"));
     search::Request wanted = search_request(access->object);
-    const std::string_view limit = request.parameter("limit"), offset = request.parameter("offset"), sort = request.parameter("sort"),
-                           as_of = request.parameter("as_of");
+    const std::string_view limit = request.parameter("limit"), offset = request.parameter("offset"),
+                           sort = request.parameter("sort"), as_of = request.parameter("as_of");
     auto number = [](std::string_view text, uint64_t most) -> std::optional<uint64_t> {
       if (text.size() > 18 || text.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
       const uint64_t value = std::stoull(std::string(text));
@@ -330,7 +346,8 @@ struct App::State {
     return archive.info(digest);
   }
 
-  Response part(const Request& request, const std::string& id, const std::string& number, bool as_text, Access* access) {
+  Response part(const Request& request, const std::string& id, const std::string& number, bool as_text,
+                Access* access) {
     access->action = as_text ? "text" : "download";
     auto info = archive_message(id);
     if (!info) return problem_of(info.error());
@@ -358,8 +375,9 @@ struct App::State {
     // Never the mail's own type: a browser shows nothing of it. A PDF may keep its name of a type, as a download.
     out.content_type = found->media_type == "application/pdf" ? "application/pdf" : "application/octet-stream";
     out.body = mime::decode_content(*bytes, *found, 256ull << 20);
-    out.headers = {{"Content-Disposition", attachment_disposition(found->filename.empty() ? "part-" + number : found->filename)},
-                   {"Content-Security-Policy", "sandbox"}};
+    out.headers = {
+        {"Content-Disposition", attachment_disposition(found->filename.empty() ? "part-" + number : found->filename)},
+        {"Content-Security-Policy", "sandbox"}};
     apply_range(request, &out);
     return out;
   }
@@ -394,7 +412,8 @@ struct App::State {
     }
     if (path.size() == 3 && path[2] == "raw") return raw(request, path[1], access);
     if (path.size() == 4 && path[2] == "parts") return part(request, path[1], path[3], false, access);
-    if (path.size() == 5 && path[2] == "parts" && path[4] == "text") return part(request, path[1], path[3], true, access);
+    if (path.size() == 5 && path[2] == "parts" && path[4] == "text")
+      return part(request, path[1], path[3], true, access);
     return not_found();
   }
 
@@ -427,7 +446,8 @@ struct App::State {
     nlohmann::ordered_json body = {{"store", status ? "ok" : "failed"}, {"index", "ok"}};
     if (status) {
       auto searcher = search::Searcher::open(archive);
-      auto index = searcher ? (*searcher)->completeness() : Result<search::Completeness>(tl::unexpected<Error>(searcher.error()));
+      auto index = searcher ? (*searcher)->completeness()
+                            : Result<search::Completeness>(tl::unexpected<Error>(searcher.error()));
       body["index"] = !index ? "failed" : index->pending > 0 ? "lagging" : "ok";
     }
     Response out = json(body.dump() + "\n");
@@ -437,36 +457,51 @@ struct App::State {
 
   Response metrics() const {
     std::string out;
-    auto gauge = [&](const std::string& name, const std::string& help, const std::string& value, const std::string& labels = {}) {
+    auto metric = [&](const std::string& name, const std::string& help, const std::string& value,
+                      const std::string& labels = {}) {
       if (out.find("# HELP " + name + " ") == std::string::npos)
-        out += "# HELP " + name + " " + help + "\n# TYPE " + name + " gauge\n";
+        out += "# HELP " + name + " " + help + "\n# TYPE " + name +
+               (ends_with(name, "_total") ? " counter\n" : " gauge\n");
       out += name + labels + " " + value + "\n";
     };
-    gauge("archd_build_info", "Version of the running program.", "1", "{version=\"" + options.version + "\"}");
+    metric("archd_build_info", "Version of the running program.", "1", "{version=\"" + options.version + "\"}");
     if (auto usage = archive.usage()) {
-      gauge("archd_messages_total", "Distinct messages in the archive.", std::to_string(usage->messages));
-      gauge("archd_deliveries_total", "Deliveries in the archive.", std::to_string(usage->deliveries));
-      for (const auto& [kind, bytes] : {std::pair<const char*, uint64_t>{"segments", usage->segments}, {"journal", usage->journal},
-                                        {"catalog", usage->catalog}, {"index", usage->index}, {"other", usage->other}})
-        gauge("archd_store_bytes", "Bytes on disk.", std::to_string(bytes), std::string("{kind=\"") + kind + "\"}");
+      metric("archd_messages_total", "Distinct messages in the archive.", std::to_string(usage->messages));
+      metric("archd_deliveries_total", "Deliveries in the archive.", std::to_string(usage->deliveries));
+      for (const auto& [kind, bytes] : {std::pair<const char*, uint64_t>{"segments", usage->segments},
+                                        {"journal", usage->journal},
+                                        {"catalog", usage->catalog},
+                                        {"index", usage->index},
+                                        {"other", usage->other}})
+        metric("archd_store_bytes", "Bytes on disk.", std::to_string(bytes), std::string("{kind=\"") + kind + "\"}");
     }
-    gauge("archd_store_cap_bytes", "The cap.", std::to_string(options.cap_bytes));
-    if (auto free = Fs::real().free_bytes(archive.directory())) gauge("archd_store_free_bytes", "Free on the file system.", std::to_string(*free));
+    metric("archd_store_cap_bytes", "The cap.", std::to_string(options.cap_bytes));
+    if (auto free = Fs::real().free_bytes(archive.directory()))
+      metric("archd_store_free_bytes", "Free on the file system.", std::to_string(*free));
     if (auto view = api::status(archive, Clock::system().now())) {
-      gauge("archd_index_pending_messages", "Deliveries stored and not searchable yet.", std::to_string(view->index.pending));
-      gauge("archd_index_complete_timestamp_seconds", "Everything captured before is searchable.",
-            std::to_string(view->index.complete_to / kNsPerSecond));
-      gauge("archd_last_capture_timestamp_seconds", "The newest delivery.", std::to_string(view->archive.applied_to / kNsPerSecond));
-      gauge("archd_scrub_oldest_timestamp_seconds", "Every segment was verified since.", std::to_string(view->verified.oldest / kNsPerSecond));
-      gauge("archd_alerts", "Alerts that stand.", std::to_string(view->alerts.size()));
+      metric("archd_index_pending_messages", "Deliveries stored and not searchable yet.",
+             std::to_string(view->index.pending));
+      metric("archd_index_complete_timestamp_seconds", "Everything captured before is searchable.",
+             std::to_string(view->index.complete_to / kNsPerSecond));
+      metric("archd_last_capture_timestamp_seconds", "The newest delivery.",
+             std::to_string(view->archive.applied_to / kNsPerSecond));
+      metric("archd_scrub_oldest_timestamp_seconds", "Every segment was verified since.",
+             std::to_string(view->verified.oldest / kNsPerSecond));
+      metric("archd_alerts", "Alerts that stand.", std::to_string(view->alerts.size()));
       if (view->reconcile.known && view->reconcile.error.empty())
-        gauge("archd_reconcile_missing", "Mails missing by Postfix's log.", std::to_string(view->reconcile.missing));
-      gauge("archd_join_total", "Copies of one mail that came two ways.", std::to_string(view->archive.joined_same), "{result=\"same\"}");
-      gauge("archd_join_total", "Copies of one mail that came two ways.", std::to_string(view->archive.joined_differing), "{result=\"differing\"}");
+        metric("archd_reconcile_missing", "Mails missing by Postfix's log.", std::to_string(view->reconcile.missing));
+      metric("archd_join_total", "Copies of one mail that came two ways.", std::to_string(view->archive.joined_same),
+             "{result=\"same\"}");
+      metric("archd_join_total", "Copies of one mail that came two ways.",
+             std::to_string(view->archive.joined_differing), "{result=\"differing\"}");
     }
-    out += "# HELP archd_http_requests_total Requests answered.\n# TYPE archd_http_requests_total counter\narchd_http_requests_total " +
-           std::to_string(requests.load()) + "\n# HELP archd_http_refused_total Requests refused.\n# TYPE archd_http_refused_total counter\n"
-           "archd_http_refused_total " + std::to_string(refused.load()) + "\n";
+    out +=
+        "# HELP archd_http_requests_total Requests answered.\n# TYPE archd_http_requests_total "
+        "counter\narchd_http_requests_total " +
+        std::to_string(requests.load()) +
+        "\n# HELP archd_http_refused_total Requests refused.\n# TYPE archd_http_refused_total counter\n"
+        "archd_http_refused_total " +
+        std::to_string(refused.load()) + "\n";
     Response response;
     response.content_type = "text/plain; version=0.0.4; charset=utf-8";
     response.body = std::move(out);
@@ -508,7 +543,8 @@ Response App::answer(const Request& request) {
     response = s.options.mcp ? s.mcp.answer(request) : not_found();
   } else if (auto who = s.identity(request); !who) {
     ++s.refused;
-    response = problem(403, "forbidden", "the archive does not know who asks", "come through tailscale serve; see http.admins");
+    response = problem(403, "forbidden", "the archive does not know who asks",
+                       "come through tailscale serve; see http.admins");
   } else {
     access.who = who->who;
     access.verified = who->verified;

@@ -17,12 +17,11 @@ struct AppOptions {
   std::string version;
   std::string timezone = "Europe/Paris";
   uint64_t cap_bytes = 100ull << 30;
-  std::vector<std::string> hosts;    ///< names by which it is asked, besides localhost and *.ts.net
-  std::vector<std::string> origins;  ///< of browsers' requests besides those of the hosts themselves
-  std::vector<std::string> admins;   ///< logins; empty: everybody whom the tailnet lets in
+  std::vector<std::string> hosts;            ///< names by which it is asked, besides localhost and *.ts.net
+  std::vector<std::string> origins;          ///< of browsers' requests besides those of the hosts themselves
+  std::vector<std::string> admins;           ///< logins; empty: everybody whom the tailnet lets in
   std::vector<uint32_t> trusted_uids = {0};  ///< of a Unix socket's peer, whose identity headers count
   bool mcp = true;
-  bool mcp_without_token = false;
   size_t mcp_result_bytes = 256u << 10;
 };
 

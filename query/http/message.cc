@@ -78,14 +78,16 @@ std::string_view Request::parameter(std::string_view name) const {
   return {};
 }
 
-bool parse_target(std::string_view target, std::string* path, std::vector<std::pair<std::string, std::string>>* query) {
+bool parse_target(std::string_view target, std::string* path,
+                  std::vector<std::pair<std::string, std::string>>* query) {
   if (target.empty() || target.front() != '/') return false;
   const size_t mark = target.find('?');
   const std::string_view raw = target.substr(0, mark);
   // What decodes to a separator would make two paths of one.
   std::string lower(raw);
   std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
-  if (lower.find("%2f") != std::string::npos || lower.find("%5c") != std::string::npos || lower.find('\\') != std::string::npos)
+  if (lower.find("%2f") != std::string::npos || lower.find("%5c") != std::string::npos ||
+      lower.find('\\') != std::string::npos)
     return false;
   if (!decode(raw, false, path)) return false;
   for (size_t at = 0; at < path->size();) {
@@ -132,7 +134,8 @@ std::string attachment_disposition(std::string_view name) {
     // U+202A–202E, U+2066–2069, U+200B–200F
     if (c == 0xe2 && i + 2 < name.size()) {
       const auto a = static_cast<unsigned char>(name[i + 1]), b = static_cast<unsigned char>(name[i + 2]);
-      if ((a == 0x80 && ((b >= 0xaa && b <= 0xae) || (b >= 0x8b && b <= 0x8f))) || (a == 0x81 && b >= 0xa6 && b <= 0xa9)) {
+      if ((a == 0x80 && ((b >= 0xaa && b <= 0xae) || (b >= 0x8b && b <= 0x8f))) ||
+          (a == 0x81 && b >= 0xa6 && b <= 0xa9)) {
         i += 2;
         continue;
       }
@@ -143,7 +146,8 @@ std::string attachment_disposition(std::string_view name) {
   if (clean.size() > kNameBytes) {
     // The ending says what it is.
     const size_t dot = clean.rfind('.');
-    const std::string ending = dot != std::string::npos && clean.size() - dot <= 12 ? clean.substr(dot) : std::string();
+    const std::string ending =
+        dot != std::string::npos && clean.size() - dot <= 12 ? clean.substr(dot) : std::string();
     size_t cut = kNameBytes - ending.size();
     while (cut > 0 && (static_cast<unsigned char>(clean[cut]) & 0xc0) == 0x80) --cut;
     clean = clean.substr(0, cut) + ending;

@@ -18,10 +18,10 @@ struct Peer {
 };
 
 struct Request {
-  std::string method;  ///< "GET" …
-  std::string target;  ///< as sent
-  std::string path;    ///< percent-decoded, without the query; begins with "/"
-  std::vector<std::pair<std::string, std::string>> query;  ///< percent-decoded, in order
+  std::string method;                                        ///< "GET" …
+  std::string target;                                        ///< as sent
+  std::string path;                                          ///< percent-decoded, without the query; begins with "/"
+  std::vector<std::pair<std::string, std::string>> query;    ///< percent-decoded, in order
   std::vector<std::pair<std::string, std::string>> headers;  ///< names in lower case
   std::string body;
   Peer peer;
@@ -44,7 +44,8 @@ using Handler = std::function<Response(const Request&)>;
 
 /// Path and query of a request's target (RFC 9112 s3.2, origin form). False: not one that is served (absolute form, a NUL, an
 /// encoded "/" or ".." segment, broken percent signs): 400.
-bool parse_target(std::string_view target, std::string* path, std::vector<std::pair<std::string, std::string>>* query);
+bool parse_target(std::string_view target, std::string* path,
+                  std::vector<std::pair<std::string, std::string>>* query);
 
 /// RFC 9457: {"type","title","status","code","detail"[,"hint"]}.
 Response problem(int status, std::string_view code, std::string_view detail, std::string_view hint = {});

@@ -25,6 +25,7 @@ namespace {
 
 constexpr uint32_t kHeaderBytes = 16u << 10;
 constexpr uint64_t kBodyBytes = 1u << 20;
+constexpr size_t kLingerBytes = 8u << 20;
 
 struct Shared {
   explicit Shared(Options given, Handler handler_in) : options(std::move(given)), handler(std::move(handler_in)) {}
@@ -57,18 +58,18 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (buffer_.size() > 0) return read_rest();
     // Until the first byte comes the connection is idle; from then on the whole request has to come in time.
     stream_.expires_after(std::chrono::seconds(seconds));
-    stream_.async_read_some(buffer_.prepare(4096), [self = shared_from_this()](beast::error_code error, size_t bytes) {
-      if (error) return self->close();
-      self->buffer_.commit(bytes);
-      self->read_rest();
-    });
+    stream_.async_read_some(buffer_.prepare(4096),
+                            [self = shared_from_this()](beast::error_code error, size_t bytes) {
+                              if (error) return self->close();
+                              self->buffer_.commit(bytes);
+                              self->read_rest();
+                            });
   }
 
   void read_rest() {
     stream_.expires_after(std::chrono::seconds(shared_.options.request_seconds));
-    beast::http::async_read(stream_, buffer_, *parser_, [self = shared_from_this()](beast::error_code error, size_t) {
-      self->got(error);
-    });
+    beast::http::async_read(stream_, buffer_, *parser_,
+                            [self = shared_from_this()](beast::error_code error, size_t) { self->got(error); });
   }
 
   void got(beast::error_code failure) {
@@ -85,8 +86,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
     Request request;
     request.method = std::string(message.method_string());
     request.target = std::string(message.target());
-    if (message.version() != 11 && message.version() != 10) return refuse(400, "bad_request", "only HTTP/1.1 is spoken here");
-    if (!parse_target(request.target, &request.path, &request.query)) return refuse(400, "bad_request", "the target is malformed");
+    if (message.version() != 11 && message.version() != 10)
+      return refuse(400, "bad_request", "only HTTP/1.1 is spoken here");
+    if (!parse_target(request.target, &request.path, &request.query))
+      return refuse(400, "bad_request", "the target is malformed");
     size_t hosts = 0;
     for (const auto& field : message) {
       std::string name = ascii_lower(std::string_view(field.name_string().data(), field.name_string().size()));
@@ -109,12 +112,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
         response = problem(500, "internal", "the request could not be answered");
       }
       --self->shared_.waiting;
-      asio::post(self->shared_.loop, [self, response = std::move(response)]() mutable { self->send(std::move(response)); });
+      asio::post(self->shared_.loop,
+                 [self, response = std::move(response)]() mutable { self->send(std::move(response)); });
     });
   }
 
   void refuse(int status, std::string_view code, std::string_view detail) {
     keep_alive_ = false;
+    linger_ = true;
     send(problem(status, code, detail));
   }
 
@@ -140,15 +145,34 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Piece by piece, so that the time limit is one of progress and not of a large answer.
   void write_some() {
     stream_.expires_after(std::chrono::seconds(shared_.options.write_seconds));
-    beast::http::async_write_some(stream_, *serializer_, [self = shared_from_this()](beast::error_code error, size_t) {
-      if (error) return self->close();
-      const bool done = self->head_ ? self->serializer_->is_header_done() : self->serializer_->is_done();
-      if (!done) return self->write_some();
-      self->serializer_.reset();
-      self->out_.reset();
-      if (!self->keep_alive_) return self->close();
-      self->read(self->shared_.options.idle_seconds);
-    });
+    beast::http::async_write_some(
+        stream_, *serializer_, [self = shared_from_this()](beast::error_code error, size_t) {
+          if (error) return self->close();
+          const bool done = self->head_ ? self->serializer_->is_header_done() : self->serializer_->is_done();
+          if (!done) return self->write_some();
+          self->serializer_.reset();
+          self->out_.reset();
+          if (self->linger_) return self->linger();
+          if (!self->keep_alive_) return self->close();
+          self->read(self->shared_.options.idle_seconds);
+        });
+  }
+
+  // A client that still sends what was refused would be reset, and lose the answer that says why: what comes is thrown away for a
+  // moment (RFC 9112 s9.6).
+  void linger() {
+    beast::error_code ignored;
+    stream_.socket().shutdown(Protocol::socket::shutdown_send, ignored);
+    buffer_.clear();
+    stream_.expires_after(std::chrono::seconds(2));
+    throw_away(kLingerBytes);
+  }
+  void throw_away(size_t left) {
+    stream_.async_read_some(buffer_.prepare(64u << 10),
+                            [self = shared_from_this(), left](beast::error_code error, size_t bytes) {
+                              if (error || bytes >= left) return self->close();
+                              self->throw_away(left - bytes);
+                            });
   }
 
   void close() {
@@ -164,7 +188,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::optional<BeastRequest> parser_;
   std::optional<BeastResponse> out_;
   std::optional<beast::http::serializer<false, beast::http::string_body>> serializer_;
-  bool keep_alive_ = false, head_ = false;
+  bool keep_alive_ = false, head_ = false, linger_ = false;
 };
 
 Peer peer_of(asio::local::stream_protocol::socket& socket) {
@@ -172,7 +196,8 @@ Peer peer_of(asio::local::stream_protocol::socket& socket) {
   peer.unix_socket = true;
   ucred credentials{};
   socklen_t size = sizeof credentials;
-  if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0) peer.uid = credentials.uid;
+  if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0)
+    peer.uid = credentials.uid;
   return peer;
 }
 

@@ -11,9 +11,9 @@ namespace {
 
 bool hides(uint32_t c) {
   if (c < 0x20) return c != '\n' && c != '\t';
-  return (c >= 0x7f && c <= 0x9f) || (c >= 0x200b && c <= 0x200f) || c == 0x2060 || c == 0xfeff || (c >= 0x202a && c <= 0x202e) ||
-         (c >= 0x2066 && c <= 0x2069) || (c >= 0xe0000 && c <= 0xe007f) || c == 0x2028 || c == 0x2029 || c == 0x00ad ||
-         c == 0x061c || c == 0x180e || (c >= 0xfff9 && c <= 0xfffb);
+  return (c >= 0x7f && c <= 0x9f) || (c >= 0x200b && c <= 0x200f) || c == 0x2060 || c == 0xfeff ||
+         (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || (c >= 0xe0000 && c <= 0xe007f) ||
+         c == 0x2028 || c == 0x2029 || c == 0x00ad || c == 0x061c || c == 0x180e || (c >= 0xfff9 && c <= 0xfffb);
 }
 
 }  // namespace
@@ -65,7 +65,9 @@ std::string Fence::clean(std::string_view text) {
 
 std::string Fence::fenced(std::string_view kind, std::string_view text) {
   std::string out = "<<MAIL " + nonce_ + " " + std::string(kind) + ">>\n";
+  const uint64_t counted = hidden_;
   const std::string cleaned = clean(text);
+  hidden_ = counted;
   std::string_view rest = cleaned;
   do {
     const size_t end = rest.find('\n');

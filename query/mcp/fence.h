@@ -19,7 +19,8 @@ class Fence {
   /// Invisible and turning characters (bidirectional controls, zero width, tag characters, C0 and C1 but line feed and tab) as
   /// \u{…}; invalid UTF-8 as U+FFFD. Counted.
   std::string clean(std::string_view text);
-  /// "<<MAIL nonce kind>>", the cleaned text's lines with "| " in front, "<<END nonce>>".
+  /// "<<MAIL nonce kind>>", the cleaned text's lines with "| " in front, "<<END nonce>>". Counts nothing: the answer's values hold
+  /// the same text.
   std::string fenced(std::string_view kind, std::string_view text);
   uint64_t hidden_characters() const { return hidden_; }
 

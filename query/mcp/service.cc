@@ -145,8 +145,8 @@ struct Service::State {
       result["structuredContent"] = std::move(answer.structured);
       result["isError"] = false;
     }
-    const Call done{token.name, name, answer.object, answer.error ? answer.error_details["code"].get<std::string>() : "ok",
-                    dumped(result).size()};
+    const Call done{token.name, name, answer.object,
+                    answer.error ? answer.error_details["code"].get<std::string>() : "ok", dumped(result).size()};
     if (note && !note(done)) throw RpcError{500, -32603, "the access log cannot be written, so nothing is shown", {}};
     return modern ? modern_result(std::move(result)) : result;
   }
@@ -192,19 +192,22 @@ struct Service::State {
   }
 
   static bool is_modern(const Json& params) {
-    return params.is_object() && params.contains("_meta") && params["_meta"].is_object() && params["_meta"].contains(kVersionKey);
+    return params.is_object() && params.contains("_meta") && params["_meta"].is_object() &&
+           params["_meta"].contains(kVersionKey);
   }
 
   // Version and capabilities of a modern request.
   void check_meta(const Json& params) const {
-    const Json meta = params.is_object() && params.contains("_meta") && params["_meta"].is_object() ? params["_meta"] : Json::object();
+    const Json meta = params.is_object() && params.contains("_meta") && params["_meta"].is_object() ? params["_meta"]
+                                                                                                    : Json::object();
     if (meta.contains(kVersionKey) && meta[std::string(kVersionKey)].is_string()) {
       const std::string version = meta[std::string(kVersionKey)];
       if (version != kModern)
-        throw RpcError{400, -32022, "Unsupported protocol version", {{"supported", supported()}, {"requested", version}}};
+        throw RpcError{
+            400, -32022, "Unsupported protocol version", {{"supported", supported()}, {"requested", version}}};
     }
-    if (!meta.contains(kVersionKey) || !meta[std::string(kVersionKey)].is_string() || !meta.contains(kCapabilitiesKey) ||
-        !meta[std::string(kCapabilitiesKey)].is_object())
+    if (!meta.contains(kVersionKey) || !meta[std::string(kVersionKey)].is_string() ||
+        !meta.contains(kCapabilitiesKey) || !meta[std::string(kCapabilitiesKey)].is_object())
       throw RpcError{400, -32602, "_meta wants protocolVersion and clientCapabilities", {}};
   }
 
@@ -225,7 +228,7 @@ struct Service::State {
       return seconds - static_cast<int>(std::chrono::duration_cast<std::chrono::seconds>(now - since).count());
     };
     *retry_after = rate.running >= kAtOnce ? 1 : left(rate.minute, 60);
-    if (rate.bytes >= kBytesPerHour && !options.without_token) {
+    if (rate.bytes >= kBytesPerHour) {
       *retry_after = left(rate.hour, 3600);
       return false;
     }
@@ -254,26 +257,20 @@ http::Response Service::answer(const http::Request& request) {
     return out;
   }
   // Who.
-  Token token;
-  if (s.options.without_token) {
-    token.name = "none";
-    token.calls_per_minute = UINT64_MAX;
-    for (std::string_view scope : all_scopes()) token.scopes.emplace_back(scope);
-  } else {
-    const std::string_view authorization = request.header("authorization");
-    const bool sent = ascii_lower(authorization.substr(0, 7)) == "bearer ";
-    auto tokens = read_tokens(s.archive.directory());
-    if (!tokens) return http::problem(503, "internal", "the tokens cannot be read");
-    std::optional<Token> found;
-    if (sent) found = find_token(*tokens, trimmed(authorization.substr(7)));
-    if (!found) {
-      if (s.note) s.note({"", "refused", "", sent ? "wrong token" : "no token", 0});
-      http::Response out = http::problem(401, "unauthorized", sent ? "the token is not known" : "a token is wanted");
-      out.headers = {{"WWW-Authenticate", sent ? "Bearer realm=\"archd\", error=\"invalid_token\"" : "Bearer realm=\"archd\""}};
-      return out;
-    }
-    token = std::move(*found);
+  const std::string_view authorization = request.header("authorization");
+  const bool sent = ascii_lower(authorization.substr(0, 7)) == "bearer ";
+  auto tokens = read_tokens(s.archive.directory());
+  if (!tokens) return http::problem(503, "internal", "the tokens cannot be read");
+  std::optional<Token> found;
+  if (sent) found = find_token(*tokens, trimmed(authorization.substr(7)));
+  if (!found) {
+    if (s.note) s.note({"", "refused", "", sent ? "wrong token" : "no token", 0});
+    http::Response out = http::problem(401, "unauthorized", sent ? "the token is not known" : "a token is wanted");
+    out.headers = {
+        {"WWW-Authenticate", sent ? "Bearer realm=\"archd\", error=\"invalid_token\"" : "Bearer realm=\"archd\""}};
+    return out;
   }
+  const Token token = std::move(*found);
   // What.
   std::string type = ascii_lower(request.header("content-type"));
   type = trimmed(type.substr(0, type.find(';')));
@@ -288,8 +285,9 @@ http::Response Service::answer(const http::Request& request) {
   bool good = false;
   const Json message = parse_bounded(request.body, &good);
   if (!good) return json_response(400, error_body(nullptr, {400, -32700, "Parse error", {}}));
-  if (!message.is_object() || !message.contains("jsonrpc") || message["jsonrpc"] != "2.0" || !message.contains("method") ||
-      !message["method"].is_string() || (message.contains("id") && !is_id(message["id"])))
+  if (!message.is_object() || !message.contains("jsonrpc") || message["jsonrpc"] != "2.0" ||
+      !message.contains("method") || !message["method"].is_string() ||
+      (message.contains("id") && !is_id(message["id"])))
     return json_response(400, error_body(nullptr, {400, -32600, "Invalid Request", {}}));
   const Json id = message.contains("id") ? message["id"] : Json();
   const std::string method = message["method"];
@@ -307,7 +305,8 @@ http::Response Service::answer(const http::Request& request) {
     if (knows_tool(tool) && !token.may(scope_of(tool))) {
       const std::string scope(scope_of(tool));
       if (s.note) s.note({token.name, "refused", tool, "out_of_scope", 0});
-      http::Response out = http::problem(403, "out_of_scope", "this token may not: " + scope, "ask the operator for a token with that scope");
+      http::Response out = http::problem(403, "out_of_scope", "this token may not: " + scope,
+                                         "ask the operator for a token with that scope");
       out.headers = {{"WWW-Authenticate", "Bearer error=\"insufficient_scope\", scope=\"" + scope + "\""}};
       return out;
     }
@@ -337,8 +336,10 @@ http::Response Service::answer(const http::Request& request) {
       s.check_meta(params);
       result = s.modern(method, params, token);
     } else {
-      if (!version.empty() && std::find(kLegacy.begin(), kLegacy.end(), version) == kLegacy.end() && version != "2025-03-26")
-        throw RpcError{400, -32600, "Unsupported protocol version: " + version.substr(0, 40), {{"supported", s.supported()}}};
+      if (!version.empty() && std::find(kLegacy.begin(), kLegacy.end(), version) == kLegacy.end() &&
+          version != "2025-03-26")
+        throw RpcError{
+            400, -32600, "Unsupported protocol version: " + version.substr(0, 40), {{"supported", s.supported()}}};
       result = s.legacy(method, params, token);
     }
     response = json_response(200, {{"jsonrpc", "2.0"}, {"id", id}, {"result", std::move(result)}});
@@ -359,7 +360,8 @@ std::optional<std::string> Service::answer_line(const std::string& line) {
   if (!good || line.size() > kBodyBytes) return dumped(error_body(nullptr, {400, -32700, "Parse error", {}}));
   if (message.is_object() && !message.contains("method") && (message.contains("result") || message.contains("error")))
     return std::nullopt;  // an answer to nothing
-  if (!message.is_object() || !message.contains("method") || !message["method"].is_string() || (message.contains("id") && !is_id(message["id"])))
+  if (!message.is_object() || !message.contains("method") || !message["method"].is_string() ||
+      (message.contains("id") && !is_id(message["id"])))
     return dumped(error_body(nullptr, {400, -32600, "Invalid Request", {}}));
   if (!message.contains("id")) return std::nullopt;
   const Json params = message.contains("params") ? message["params"] : Json::object();

@@ -15,11 +15,10 @@
 namespace arch::mcp {
 
 struct Options {
-  std::string version = "0";       ///< of the server, as clients are told
+  std::string version = "0";  ///< of the server, as clients are told
   std::string timezone = "UTC";
   uint64_t cap_bytes = 100ull << 30;
   size_t max_result_bytes = 256u << 10;
-  bool without_token = false;      ///< tests on a loopback listener only
   const Aliases* aliases = nullptr;
 };
 

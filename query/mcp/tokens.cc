@@ -53,7 +53,9 @@ const std::vector<std::string_view>& all_scopes() {
   return all;
 }
 
-bool Token::may(std::string_view scope) const { return std::find(scopes.begin(), scopes.end(), scope) != scopes.end(); }
+bool Token::may(std::string_view scope) const {
+  return std::find(scopes.begin(), scopes.end(), scope) != scopes.end();
+}
 
 Result<std::vector<Token>> read_tokens(const std::string& archive_directory) {
   std::vector<Token> out;
@@ -79,7 +81,8 @@ Result<std::vector<Token>> read_tokens(const std::string& archive_directory) {
     }
     return out;
   } catch (const Json::exception& error) {
-    return fail(Code::kCorrupt, path_of(archive_directory) + ": " + error.what(), "remove it and create the tokens again");
+    return fail(Code::kCorrupt, path_of(archive_directory) + ": " + error.what(),
+                "remove it and create the tokens again");
   }
 }
 
@@ -88,7 +91,9 @@ Result<std::string> create_token(const std::string& archive_directory, Token tok
                          std::all_of(token.name.begin(), token.name.end(), [](unsigned char c) {
                            return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
                          });
-  if (!good_name) return fail(Code::kInvalid, "\"" + token.name + "\" is no name for a token", "letters, digits, - _ . ; at most 64");
+  if (!good_name)
+    return fail(Code::kInvalid, "\"" + token.name + "\" is no name for a token",
+                "letters, digits, - _ . ; at most 64");
   if (token.scopes.empty())
     for (std::string_view scope : all_scopes()) token.scopes.emplace_back(scope);
   for (const std::string& scope : token.scopes)
@@ -119,7 +124,8 @@ std::optional<Token> find_token(const std::vector<Token>& tokens, std::string_vi
   const std::string hash = hash_of(presented);
   std::optional<Token> found;
   for (const Token& each : tokens)  // all of them, whichever it is
-    if (each.hash.size() == hash.size() && CRYPTO_memcmp(each.hash.data(), hash.data(), hash.size()) == 0) found = each;
+    if (each.hash.size() == hash.size() && CRYPTO_memcmp(each.hash.data(), hash.data(), hash.size()) == 0)
+      found = each;
   return found;
 }
 

@@ -13,8 +13,8 @@ namespace arch::mcp {
 
 struct Token {
   std::string name;
-  std::string hash;  ///< SHA-256 of the token, hex; its first 8 digits name it in logs
-  std::string made;  ///< RFC 3339
+  std::string hash;                 ///< SHA-256 of the token, hex; its first 8 digits name it in logs
+  std::string made;                 ///< RFC 3339
   std::vector<std::string> scopes;  ///< of "search", "read", "attachments", "status"
   search::Scope restriction;
   uint64_t calls_per_minute = 60;

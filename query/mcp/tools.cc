@@ -25,8 +25,10 @@ struct Failure {
 Failure failure_of(const Error& error) {
   switch (error.code) {
     case Code::kInvalid:
-      if (error.what.find("unknown operator") != std::string::npos) return {"unknown_operator", error.what, error.hint};
-      if (error.what.find("messages begin") != std::string::npos || error.what.find("more than one") != std::string::npos)
+      if (error.what.find("unknown operator") != std::string::npos)
+        return {"unknown_operator", error.what, error.hint};
+      if (error.what.find("messages begin") != std::string::npos ||
+          error.what.find("more than one") != std::string::npos)
         return {"ambiguous_id", error.what, error.hint};
       return {"bad_query", error.what, error.hint};
     case Code::kTooLarge:
@@ -98,26 +100,31 @@ struct Cursor {
 std::string signature(const Caller& caller, std::string_view bytes) {
   unsigned char out[32];
   unsigned int size = sizeof out;
-  HMAC(EVP_sha256(), caller.key.data(), static_cast<int>(caller.key.size()), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
-       out, &size);
+  HMAC(EVP_sha256(), caller.key.data(), static_cast<int>(caller.key.size()),
+       reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), out, &size);
   return std::string(reinterpret_cast<char*>(out), 16);
 }
 
-std::string question_hash(const std::string& question) { return std::string(Sha256::of(as_bytes(question)).view().substr(0, kKeyBytes)); }
+std::string question_hash(const std::string& question) {
+  return std::string(Sha256::of(as_bytes(question)).view().substr(0, kKeyBytes));
+}
 
 std::string encode_cursor(const Caller& caller, const Cursor& cursor, const std::string& question) {
   const auto expiry = static_cast<uint64_t>(Clock::system().now() / kNsPerSecond + kCursorSeconds);
-  const std::string bytes = be(1, 1) + be(cursor.as_of, 8) + question_hash(question) + be(cursor.offset, 8) + be(expiry, 4);
+  const std::string bytes =
+      be(1, 1) + be(cursor.as_of, 8) + question_hash(question) + be(cursor.offset, 8) + be(expiry, 4);
   return base64url(bytes + signature(caller, bytes));
 }
 
 Cursor decode_cursor(const Caller& caller, const std::string& text, const std::string& question) {
-  const Failure bad{"invalid_cursor", "the cursor is not one of this search, or is older than a day", "search again without it"};
+  const Failure bad{"invalid_cursor", "the cursor is not one of this search, or is older than a day",
+                    "search again without it"};
   const auto bytes = from_base64url(text);
   if (!bytes || bytes->size() != 1 + 8 + kKeyBytes + 8 + 4 + 16) throw bad;
   const std::string_view view = *bytes;
   const std::string_view signed_part = view.substr(0, view.size() - 16);
-  if (signature(caller, signed_part) != view.substr(view.size() - 16) || view[0] != 1 || view.substr(9, kKeyBytes) != question_hash(question) ||
+  if (signature(caller, signed_part) != view.substr(view.size() - 16) || view[0] != 1 ||
+      view.substr(9, kKeyBytes) != question_hash(question) ||
       from_be(view.substr(25, 4)) < static_cast<uint64_t>(Clock::system().now() / kNsPerSecond))
     throw bad;
   return {from_be(view.substr(1, 8)), from_be(view.substr(17, 8))};
@@ -162,7 +169,8 @@ class Arguments {
       throw wrong("has to be one of " + schema["enum"].dump());
     }
     if (schema["type"] == "integer") {
-      if (!value.is_number_integer() || (value.is_number_integer() && !value.is_number_unsigned() && value.get<int64_t>() < 0))
+      if (!value.is_number_integer() ||
+          (value.is_number_integer() && !value.is_number_unsigned() && value.get<int64_t>() < 0))
         throw wrong("has to be a whole number");
       const auto number = value.get<uint64_t>();
       if ((schema.contains("minimum") && number < schema["minimum"].get<uint64_t>()) ||
@@ -176,10 +184,14 @@ class Arguments {
     if (schema.contains("pattern")) {
       // Of the two patterns: ids and numbers of parts.
       const bool id = name == "id";
-      const std::string_view bare = id && text.rfind("arch:", 0) == 0 ? std::string_view(text).substr(5) : std::string_view(text);
-      const bool good = id ? bare.size() >= 12 && bare.size() <= 64 && bare.find_first_not_of("0123456789abcdef") == std::string_view::npos
-                           : !bare.empty() && bare.size() <= 40 && bare.find_first_not_of("0123456789.") == std::string_view::npos &&
-                                 bare.front() != '.' && bare.back() != '.' && bare.find("..") == std::string_view::npos;
+      const std::string_view bare =
+          id && text.rfind("arch:", 0) == 0 ? std::string_view(text).substr(5) : std::string_view(text);
+      const bool good = id ? bare.size() >= 12 && bare.size() <= 64 &&
+                                 bare.find_first_not_of("0123456789abcdef") == std::string_view::npos
+                           : !bare.empty() && bare.size() <= 40 &&
+                                 bare.find_first_not_of("0123456789.") == std::string_view::npos &&
+                                 bare.front() != '.' && bare.back() != '.' &&
+                                 bare.find("..") == std::string_view::npos;
       if (!good) throw wrong(id ? "is no id: 12 to 64 hexadecimal digits" : "is no number of a part");
     }
   }
@@ -201,7 +213,8 @@ std::string_view piece(std::string_view text, uint64_t offset, uint64_t most, st
 std::string people_text(const std::vector<mime::Address>& people) {
   std::string out;
   for (const mime::Address& person : people)
-    out += (out.empty() ? "" : ", ") + (person.name.empty() ? person.address : person.name + " <" + person.address + ">");
+    out += (out.empty() ? "" : ", ") +
+           (person.name.empty() ? person.address : person.name + " <" + person.address + ">");
   return out;
 }
 
@@ -209,12 +222,20 @@ std::string cite(const Digest& digest) { return "arch:" + digest.hex().substr(0,
 
 class Tool {
  public:
-  Tool(const Archive& archive, const Options& options, const Caller& caller) : archive_(archive), options_(options), caller_(caller) {}
+  Tool(const Archive& archive, const Options& options, const Caller& caller)
+      : archive_(archive), options_(options), caller_(caller) {}
 
   ToolAnswer run(const std::string& name, const Json& given) {
     if (const std::string_view scope = scope_of(name); !caller_.token.may(scope))
-      throw Failure{"out_of_scope", "this token may not: " + std::string(scope), "ask the operator for a token with that scope"};
-    const Arguments arguments(name, given);
+      throw Failure{"out_of_scope", "this token may not: " + std::string(scope),
+                    "ask the operator for a token with that scope"};
+    ToolAnswer answer = dispatch(name, Arguments(name, given));
+    if (const std::string warning = hidden_warning(); !warning.empty()) answer.text += warning + ".\n";
+    return answer;
+  }
+
+ private:
+  ToolAnswer dispatch(const std::string& name, const Arguments& arguments) {
     if (name == "search_mail") return search_mail(arguments);
     if (name == "count_by") return count_by(arguments);
     if (name == "get_thread") return get_thread(arguments);
@@ -222,8 +243,12 @@ class Tool {
     if (name == "get_attachment_text") return get_attachment_text(arguments);
     return archive_status();
   }
-
- private:
+  // Empty when nothing tried to hide.
+  std::string hidden_warning() const {
+    if (fence_.hidden_characters() == 0) return {};
+    return std::to_string(fence_.hidden_characters()) +
+           " invisible or direction-changing characters are shown as \\u{…}";
+  }
   Json text_value(std::string_view value) { return {{"nonce", fence_.nonce()}, {"value", fence_.clean(value)}}; }
   std::unique_ptr<search::Searcher> searcher() { return value_or_throw(search::Searcher::open(archive_)); }
   search::Request request(const std::string& query) const {
@@ -242,7 +267,8 @@ class Tool {
             {"failed", index.unread}};
   }
   static std::string index_text(const search::Completeness& index) {
-    return "Index complete to " + (index.complete_to == 0 ? std::string("nothing yet") : format_rfc3339(index.complete_to)) + ", " +
+    return "Index complete to " +
+           (index.complete_to == 0 ? std::string("nothing yet") : format_rfc3339(index.complete_to)) + ", " +
            std::to_string(index.pending) + " pending.\n";
   }
   /// A mail that the token may see; what it may not see is not there.
@@ -273,7 +299,8 @@ class Tool {
             {"size", info.size}};
   }
   std::string hit_text(size_t number, const MessageInfo& info, std::string_view snippet) {
-    std::string out = std::to_string(number) + ". " + cite(info.digest) + " " + format_rfc3339(info.date).substr(0, 10) + "\n";
+    std::string out =
+        std::to_string(number) + ". " + cite(info.digest) + " " + format_rfc3339(info.date).substr(0, 10) + "\n";
     out += fence_.fenced("from", people_text(info.from)) + fence_.fenced("subject", info.subject);
     if (!snippet.empty()) out += fence_.fenced("snippet", snippet);
     return out;
@@ -305,7 +332,8 @@ class Tool {
                    ? std::to_string(answer.total) + " mails. " + index_text(answer.index)
                    : std::to_string(first) + " to " + std::to_string(wanted.offset + answer.hits.size()) + " of " +
                          std::to_string(answer.total) + " mails. " + index_text(answer.index);
-    if (!answer.did_you_mean.empty()) out.text += "Nothing has one of these words; perhaps: " + answer.did_you_mean + "\n";
+    if (!answer.did_you_mean.empty())
+      out.text += "Nothing has one of these words; perhaps: " + answer.did_you_mean + "\n";
     Json hits = Json::array(), notices = Json::array();
     for (size_t i = 0; i < answer.hits.size(); ++i) {
       const search::Hit& each = answer.hits[i];
@@ -317,15 +345,14 @@ class Tool {
       out.text += hit_text(first + i, each.message, each.snippet.text);
     }
     for (const query::Notice& notice : answer.notices) notices.push_back(notice.text);
-    out.structured = {{"total", answer.total},
-                      {"total_exact", answer.total_exact},
-                      {"hits", std::move(hits)},
-                      {"interpreted", answer.interpreted},
-                      {"notices", std::move(notices)},
-                      {"index", index_value(answer.index)},
+    if (std::string warning = hidden_warning(); !warning.empty()) notices.push_back(std::move(warning));
+    out.structured = {{"total", answer.total},         {"total_exact", answer.total_exact},
+                      {"hits", std::move(hits)},       {"interpreted", answer.interpreted},
+                      {"notices", std::move(notices)}, {"index", index_value(answer.index)},
                       {"as_of", answer.as_of}};
     if (wanted.offset + answer.hits.size() < answer.total && !answer.hits.empty())
-      out.structured["nextCursor"] = encode_cursor(caller_, {answer.as_of, wanted.offset + answer.hits.size()}, question);
+      out.structured["nextCursor"] =
+          encode_cursor(caller_, {answer.as_of, wanted.offset + answer.hits.size()}, question);
     return out;
   }
 
@@ -339,9 +366,11 @@ class Tool {
     search::CountAnswer answer = value_or_throw(searcher()->count(wanted, by, SIZE_MAX));
     ToolAnswer out;
     out.object = by + ": " + wanted.query;
+    for (const auto& bucket : answer.buckets) fence_.avoid(bucket.key);
     Json buckets = Json::array();
     uint64_t other = 0;
-    out.text = std::to_string(answer.total) + " mails, " + std::to_string(answer.buckets.size()) + " values. " + index_text(answer.index);
+    out.text = std::to_string(answer.total) + " mails, " + std::to_string(answer.buckets.size()) + " values. " +
+               index_text(answer.index);
     std::string listed;
     for (size_t i = 0; i < answer.buckets.size(); ++i) {
       const auto& bucket = answer.buckets[i];
@@ -349,13 +378,17 @@ class Tool {
         other += bucket.count;
         continue;
       }
-      fence_.avoid(bucket.key);
       buckets.push_back({{"key", text_value(bucket.key)}, {"count", bucket.count}});
       listed += std::to_string(bucket.count) + "\t" + bucket.key + "\n";
     }
     if (!listed.empty()) out.text += fence_.fenced("counts", listed);
-    out.structured = {{"by", by},           {"buckets", std::move(buckets)},   {"other", other}, {"missing", answer.missing},
-                      {"total", answer.total}, {"index", index_value(answer.index)}, {"as_of", answer.as_of}};
+    out.structured = {{"by", by},
+                      {"buckets", std::move(buckets)},
+                      {"other", other},
+                      {"missing", answer.missing},
+                      {"total", answer.total},
+                      {"index", index_value(answer.index)},
+                      {"as_of", answer.as_of}};
     if (cursor.offset + limit < answer.buckets.size())
       out.structured["nextCursor"] = encode_cursor(caller_, {answer.as_of, cursor.offset + limit}, question);
     return out;
@@ -401,6 +434,7 @@ class Tool {
     const api::MessageView view = value_or_throw(api::view_message(archive_, info.digest.hex()));
     for (const auto& [name, value] : view.headers) fence_.avoid(value);
     fence_.avoid(view.body);
+    for (const mime::Part& part : view.parts) fence_.avoid(part.filename);
     ToolAnswer out;
     out.object = info.digest.hex();
     const bool all = arguments.text("headers", "main") == "all";
@@ -408,8 +442,8 @@ class Tool {
     std::string header_text;
     for (const auto& [name, value] : view.headers) {
       const std::string lower = ascii_lower(name);
-      const bool main = lower == "from" || lower == "to" || lower == "cc" || lower == "bcc" || lower == "date" || lower == "subject" ||
-                        lower == "reply-to" || lower == "message-id" || lower == "in-reply-to";
+      const bool main = lower == "from" || lower == "to" || lower == "cc" || lower == "bcc" || lower == "date" ||
+                        lower == "subject" || lower == "reply-to" || lower == "message-id" || lower == "in-reply-to";
       if (!all && !main) continue;
       const std::string key = fence_.clean(lower);
       if (!headers.contains(key)) headers[key] = Json::array();
@@ -424,10 +458,11 @@ class Tool {
                     {"captured", format_rfc3339(delivery.delivery.captured)},
                     {"rcpt", Json::array()}};
       if (delivery.delivery.has_mail_from) event["mail_from"] = text_value(delivery.delivery.mail_from);
-      if (!delivery.delivery.queue_id.empty()) event["queue_id"] = delivery.delivery.queue_id;
+      if (!delivery.delivery.queue_id.empty()) event["queue_id"] = fence_.clean(delivery.delivery.queue_id);
       if (!is_archive_copy(delivery.delivery))
         for (const Recipient& each : delivery.delivery.rcpt)
-          if (event["rcpt"].size() < kMostRecipients) event["rcpt"].push_back({{"addr", text_value(each.address)}, {"source", "rcpt-to"}});
+          if (event["rcpt"].size() < kMostRecipients)
+            event["rcpt"].push_back({{"addr", text_value(each.address)}, {"source", "rcpt-to"}});
       envelope.push_back(std::move(event));
     }
     Json parts = Json::array();
@@ -437,9 +472,10 @@ class Tool {
       Json one = {{"part", part.number},
                   {"media_type", fence_.clean(part.media_type)},
                   {"size", part.body_end - part.body_begin},
-                  {"text_status", readable(part) ? "full" : text_of_attachment(info, part.number).empty() ? "none" : "full"}};
+                  {"text_status", readable(part)                                  ? "full"
+                                  : text_of_attachment(info, part.number).empty() ? "none"
+                                                                                  : "full"}};
       if (!part.filename.empty()) {
-        fence_.avoid(part.filename);
         one["filename"] = text_value(part.filename);
       }
       if (part.attachment) part_text += part.number + "\t" + part.media_type + "\t" + part.filename + "\n";
@@ -453,8 +489,7 @@ class Tool {
     out.text += fence_.fenced("body", body);
     if (next) out.text += "It goes on: offset " + std::to_string(*next) + ".\n";
     const Json body_value = text_value(body);
-    if (fence_.hidden_characters() > 0)
-      warnings.push_back(std::to_string(fence_.hidden_characters()) + " invisible or direction-changing characters are shown as \\u{…}");
+    if (std::string warning = hidden_warning(); !warning.empty()) warnings.push_back(std::move(warning));
     if (info.partial) warnings.push_back("not everything of this mail could be read");
     out.structured = {{"id", info.digest.hex()},
                       {"cite", cite(info.digest)},
@@ -484,7 +519,8 @@ class Tool {
     const std::string number = arguments.text("part");
     const std::string bytes = value_or_throw(archive_.get(info.digest));
     const mime::Message parsed = mime::parse(bytes);
-    const auto part = std::find_if(parsed.parts.begin(), parsed.parts.end(), [&](const mime::Part& each) { return each.number == number; });
+    const auto part = std::find_if(parsed.parts.begin(), parsed.parts.end(),
+                                   [&](const mime::Part& each) { return each.number == number; });
     if (part == parsed.parts.end())
       throw Failure{"not_found", "this mail has no part " + number, "get_message lists its parts"};
     std::string text = text_of_attachment(info, number);
@@ -527,15 +563,21 @@ class Tool {
     Json alerts = Json::array();
     for (const Alert& alert : view.alerts) alerts.push_back(alert.text.subject_en);
     for (const std::string& alarm : view.archive.alarms) alerts.push_back(fence_.clean(alarm));
-    out.structured = {{"messages", messages},
-                      {"events", events},
-                      {"index", index_value(view.index)},
-                      {"storage", {{"used", used}, {"cap", capacity.cap_bytes}, {"percent", capacity.cap_bytes == 0 ? 0 : used * 100 / capacity.cap_bytes}}},
-                      {"integrity", {{"verified_since", view.verified.oldest == 0 ? std::string() : format_rfc3339(view.verified.oldest)},
-                                     {"damaged_segments", view.verified.damaged}}},
-                      {"alerts", std::move(alerts)}};
+    out.structured = {
+        {"messages", messages},
+        {"events", events},
+        {"index", index_value(view.index)},
+        {"storage",
+         {{"used", used},
+          {"cap", capacity.cap_bytes},
+          {"percent", capacity.cap_bytes == 0 ? 0 : used * 100 / capacity.cap_bytes}}},
+        {"integrity",
+         {{"verified_since", view.verified.oldest == 0 ? std::string() : format_rfc3339(view.verified.oldest)},
+          {"damaged_segments", view.verified.damaged}}},
+        {"alerts", std::move(alerts)}};
     if (view.archive.applied_to != 0) out.structured["last"] = format_rfc3339(view.archive.applied_to);
-    out.text = std::to_string(messages) + " messages. " + index_text(view.index) + std::to_string(out.structured["alerts"].size()) + " alerts.\n";
+    out.text = std::to_string(messages) + " messages. " + index_text(view.index) +
+               std::to_string(out.structured["alerts"].size()) + " alerts.\n";
     return out;
   }
 
@@ -562,13 +604,15 @@ ToolAnswer call_tool(const Archive& archive, const Options& options, const Calle
     // the caller's next try. 64 random bits: it does not happen.
     const size_t size = out.text.size() + out.structured.dump(-1, ' ', false, Json::error_handler_t::replace).size();
     if (size > options.max_result_bytes)
-      throw Failure{"too_large", "the answer has " + std::to_string(size) + " bytes", "ask for fewer (limit) or less (max_bytes)"};
+      throw Failure{"too_large", "the answer has " + std::to_string(size) + " bytes",
+                    "ask for fewer (limit) or less (max_bytes)"};
     return out;
   } catch (const Failure& failure) {
     ToolAnswer wrong;
     wrong.object = out.object;
     wrong.error = true;
-    wrong.text = failure.code + ": " + failure.message + (failure.suggestion.empty() ? "" : " — " + failure.suggestion);
+    wrong.text =
+        failure.code + ": " + failure.message + (failure.suggestion.empty() ? "" : " — " + failure.suggestion);
     wrong.error_details = {{"code", failure.code}, {"message", failure.message}};
     if (!failure.suggestion.empty()) wrong.error_details["suggestion"] = failure.suggestion;
     return wrong;

@@ -18,14 +18,14 @@ extern const std::string_view kInstructions;
 
 struct ToolAnswer {
   bool error = false;
-  std::string text;        ///< one text block; of an error "code: what to do"
-  Json structured;         ///< none of an error
-  Json error_details;      ///< code, message, suggestion
-  std::string object;      ///< for the access log
+  std::string text;    ///< one text block; of an error "code: what to do"
+  Json structured;     ///< none of an error
+  Json error_details;  ///< code, message, suggestion
+  std::string object;  ///< for the access log
 };
 
 struct Caller {
-  Token token;  ///< scopes and restriction
+  Token token;      ///< scopes and restriction
   std::string key;  ///< signs cursors
 };
 

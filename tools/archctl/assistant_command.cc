@@ -38,7 +38,9 @@ std::string joined(const std::vector<std::string>& words) {
 }
 
 // Empty at either end of time.
-std::string instant_text(UnixNs instant) { return instant == INT64_MIN || instant == INT64_MAX ? std::string() : format_rfc3339(instant); }
+std::string instant_text(UnixNs instant) {
+  return instant == INT64_MIN || instant == INT64_MAX ? std::string() : format_rfc3339(instant);
+}
 
 int create(const Invocation& invocation) {
   // The archive has to be one: a token in a wrong folder would look as good as one that works.
@@ -54,7 +56,8 @@ int create(const Invocation& invocation) {
   auto zone = query::Timezone::load(invocation.config.timezone);
   if (!zone) return complain(zone.error());
   const UnixNs now = Clock::system().now();
-  for (auto [option, instant] : {std::pair<const char*, UnixNs*>{"after", &token.restriction.after}, {"before", &token.restriction.before}}) {
+  for (auto [option, instant] :
+       {std::pair<const char*, UnixNs*>{"after", &token.restriction.after}, {"before", &token.restriction.before}}) {
     if (!invocation.has(option)) continue;
     auto day = query::parse_date(invocation.value(option), zone->day_of(now / kNsPerSecond));
     if (!day) return usage_error(std::string("--") + option + ": " + describe(day.error()), "token");
@@ -68,10 +71,13 @@ int create(const Invocation& invocation) {
                                                 : exit_status(made.error());
   }
   if (invocation.has("json")) {
-    std::printf("%s\n", Json({{"schema", "token/1"}, {"name", invocation.arguments[1]}, {"token", *made}}).dump().c_str());
+    std::printf("%s\n",
+                Json({{"schema", "token/1"}, {"name", invocation.arguments[1]}, {"token", *made}}).dump().c_str());
   } else {
     std::printf("%s\n", made->c_str());
-    if (::isatty(STDERR_FILENO) != 0) std::fprintf(stderr, "This is the only time it is shown. The assistant sends it as: Authorization: Bearer TOKEN\n");
+    if (::isatty(STDERR_FILENO) != 0)
+      std::fprintf(stderr,
+                   "This is the only time it is shown. The assistant sends it as: Authorization: Bearer TOKEN\n");
   }
   return 0;
 }
@@ -95,11 +101,13 @@ int list(const Invocation& invocation) {
     return 0;
   }
   for (const mcp::Token& each : *tokens) {
-    std::string line = each.name + "  " + each.key_id() + "  made " + each.made.substr(0, 10) + "  may " + joined(each.scopes);
+    std::string line =
+        each.name + "  " + each.key_id() + "  made " + each.made.substr(0, 10) + "  may " + joined(each.scopes);
     if (!each.restriction.domains.empty()) line += "  domains " + joined(each.restriction.domains);
     if (!each.restriction.addresses.empty()) line += "  mailboxes " + joined(each.restriction.addresses);
     if (const std::string from = instant_text(each.restriction.after); !from.empty()) line += "  from " + from;
-    if (const std::string before = instant_text(each.restriction.before); !before.empty()) line += "  before " + before;
+    if (const std::string before = instant_text(each.restriction.before); !before.empty())
+      line += "  before " + before;
     line += "  " + std::to_string(each.calls_per_minute) + " calls a minute";
     std::printf("%s\n", tool::printable(line).c_str());
   }
@@ -127,15 +135,21 @@ int run_access_log(const Invocation& invocation) {
     ++lines;
     if (!sound) {
       ++broken;
-      std::fprintf(stderr, "archctl: line %llu does not follow from the line before it: something was changed, taken out or torn by a power cut\n",
+      std::fprintf(stderr,
+                   "archctl: line %llu does not follow from the line before it: something was changed, taken out or "
+                   "torn by a power cut\n",
                    static_cast<unsigned long long>(lines));
     }
     if (json && !verify) std::printf("%s\n", line.c_str());
     if (json || verify) return true;
     const Json entry = Json::parse(line, nullptr, false);
-    auto text = [&entry](const char* name) { return entry.is_object() && entry.contains(name) && entry[name].is_string() ? entry[name].get<std::string>() : std::string("?"); };
+    auto text = [&entry](const char* name) {
+      return entry.is_object() && entry.contains(name) && entry[name].is_string() ? entry[name].get<std::string>()
+                                                                                  : std::string("?");
+    };
     const bool vouched = entry.is_object() && entry.value("verified", false);
-    std::string out = text("time") + "  " + text("who") + (vouched ? "" : " (not verified)") + "  " + text("surface") + " " + text("action") + "  " + text("object");
+    std::string out = text("time") + "  " + text("who") + (vouched ? "" : " (not verified)") + "  " +
+                      text("surface") + " " + text("action") + "  " + text("object");
     if (!text("detail").empty()) out += "  [" + text("detail") + "]";
     std::printf("%s\n", tool::printable(out).c_str());
     return true;
@@ -148,9 +162,11 @@ int run_access_log(const Invocation& invocation) {
   if (!read) return complain(read.error());
   if (verify) {
     if (json)
-      std::printf("%s\n", Json({{"schema", "access-log-verify/1"}, {"lines", lines}, {"broken", broken}}).dump().c_str());
+      std::printf("%s\n",
+                  Json({{"schema", "access-log-verify/1"}, {"lines", lines}, {"broken", broken}}).dump().c_str());
     else
-      std::printf("%llu lines, %llu broken links\n", static_cast<unsigned long long>(lines), static_cast<unsigned long long>(broken));
+      std::printf("%llu lines, %llu broken links\n", static_cast<unsigned long long>(lines),
+                  static_cast<unsigned long long>(broken));
   }
   return broken == 0 ? 0 : 1;
 }
@@ -184,7 +200,8 @@ int run_mcp(const Invocation& invocation) {
     }
     if (!line.empty() && line.back() == '\r') line.pop_back();
     if (!line.empty()) {
-      if (auto refreshed = (*archive)->refresh(); !refreshed) std::fprintf(stderr, "archctl: %s\n", describe(refreshed.error()).c_str());
+      if (auto refreshed = (*archive)->refresh(); !refreshed)
+        std::fprintf(stderr, "archctl: %s\n", describe(refreshed.error()).c_str());
       if (auto answer = service.answer_line(line)) {
         std::printf("%s\n", answer->c_str());
         if (std::fflush(stdout) != 0) return EX_IOERR;

@@ -59,7 +59,8 @@ struct Web::State {
     }
     http::Options options;
     options.listen = listen;
-    auto fresh = std::make_unique<http::Server>(options, [this](const http::Request& request) { return app->answer(request); });
+    auto fresh = std::make_unique<http::Server>(
+        options, [this](const http::Request& request) { return app->answer(request); });
     ARCH_TRY_VOID(fresh->start());
     server = std::move(fresh);
     for (const std::string& address : server->addresses()) log("info", "page and API on " + address);
