@@ -81,6 +81,18 @@ std::string message_text(const MessageView& view, const TextStyle& style);
 /// The exact bytes. Errors as view_message.
 Result<std::string> raw_message(const Archive& archive, const std::string& id);
 
+/// The text of one part of a message, as far as it is read.
+struct PartText {
+  Digest message;
+  std::string media_type, filename;
+  bool known = false;  ///< false: the text of this format is not read
+  std::string text;    ///< UTF-8, at most kPartTextBytes
+  bool cut = false;
+};
+constexpr size_t kPartTextBytes = 4u << 20;
+/// `part` is a number of MessageView::parts ("2.1"). Errors: as view_message; kNotFound (no such part, or one that holds others).
+Result<PartText> part_text(const Archive& archive, const std::string& id, const std::string& part);
+
 // ── one thread ──
 struct ThreadEntry {
   MessageInfo info;

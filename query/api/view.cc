@@ -177,6 +177,43 @@ Result<std::string> raw_message(const Archive& archive, const std::string& id) {
   return archive.get(digest);
 }
 
+Result<PartText> part_text(const Archive& archive, const std::string& id, const std::string& part) {
+  ARCH_TRY(const Digest digest, find(archive, id));
+  ARCH_TRY(const std::string bytes, archive.get(digest));
+  const mime::Message parsed = mime::parse(bytes);
+  const auto found = std::find_if(parsed.parts.begin(), parsed.parts.end(),
+                                  [&](const mime::Part& each) { return each.number == part && !each.container; });
+  if (found == parsed.parts.end()) return fail(Code::kNotFound, "message " + digest.hex().substr(0, 16) + " has no part " + part);
+  PartText out;
+  out.message = digest;
+  out.media_type = found->media_type;
+  out.filename = found->filename;
+  ARCH_TRY(const MessageInfo info, archive.info(digest));
+  // What the index read, members of containers among it; a part that is text is read here when the index has not been there.
+  if (auto pieces = archive.text(info.number)) {
+    for (const TextPiece& piece : *pieces) {
+      if (piece.field != TextPiece::kAttachment || (piece.part != part && piece.part.rfind(part + "/", 0) != 0)) continue;
+      if (out.known) out.text += '\n';
+      out.text += piece.text;
+      out.known = true;
+    }
+  } else if (pieces.error().code != Code::kNotFound) {
+    return tl::unexpected<Error>(pieces.error());
+  }
+  if (!out.known && found->media_type.rfind("text/", 0) == 0) {
+    out.known = true;
+    out.text = mime::to_utf8(mime::decode_content(bytes, *found, kPartTextBytes + 1), found->charset);
+    if (found->media_type == "text/html") out.text = extract::html_to_text(out.text, true);
+  }
+  if (out.text.size() > kPartTextBytes) {
+    size_t end = kPartTextBytes;
+    while (end > 0 && (static_cast<unsigned char>(out.text[end]) & 0xc0) == 0x80) --end;
+    out.text.resize(end);
+    out.cut = true;
+  }
+  return out;
+}
+
 Result<MessageView> view_message(const Archive& archive, const std::string& id) {
   MessageView view;
   ARCH_TRY(Digest digest, find(archive, id));

@@ -6,14 +6,16 @@
 
 #include "engine/base/ascii.h"
 #include "query/api/api.h"
-#include "query/extract/extract.h"
+#include "query/http/exports.h"
 #include "query/mcp/service.h"
 #include "query/page/page.h"
+#include "query/search/facets.h"
 
 namespace arch::http {
 namespace {
 
 constexpr size_t kMostHits = 500;
+constexpr uint64_t kFacetStep = 20'000;  // deliveries read into the facets by one request
 constexpr std::string_view kPagePolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; frame-src "
     "'self'; form-action "
@@ -128,15 +130,6 @@ void apply_range(const Request& request, Response* response) {
   response->body = response->body.substr(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
 }
 
-std::string quoted_for_query(const std::string& value) {
-  std::string out = "\"";
-  for (char c : value) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + "\"";
-}
-
 }  // namespace
 
 struct App::State {
@@ -145,8 +138,9 @@ struct App::State {
         options(std::move(given_options)),
         log(given_log),
         aliases(given_aliases),
-        pages(archive, {options.timezone, options.cap_bytes},
-              [this](const std::string& query, std::string_view language) { return facets(query, language); }),
+        facets(archive),
+        pages(archive, {options.timezone, options.cap_bytes, aliases, &facets}),
+        exports(archive),
         mcp(archive, mcp_options(), [this](const mcp::Call& call) {
           const Access access{call.who.empty() ? "" : "token:" + call.who,
                               !call.who.empty(),
@@ -161,7 +155,9 @@ struct App::State {
   const AppOptions options;
   AccessLog& log;
   const Aliases* aliases;
+  search::FacetTable facets;
   page::Pages pages;
+  Exports exports;
   mcp::Service mcp;
   std::atomic<uint64_t> requests{0}, refused{0}, searches{0};
 
@@ -227,38 +223,6 @@ struct App::State {
     if (!options.admins.empty()) return std::nullopt;
     if (request.peer.unix_socket) return Identity{"uid:" + std::to_string(request.peer.uid), true};
     return Identity{"local", false};
-  }
-
-  // ── facets of a result, for the page ──
-
-  Result<std::vector<page::Facet>> facets(const std::string& query, std::string_view language) const {
-    const bool french = language == "fr";
-    ARCH_TRY(auto searcher, search::Searcher::open(archive));
-    search::Request request = search_request(query);
-    std::vector<page::Facet> out;
-    const auto narrowed = [&](const std::string& condition) {
-      return query.empty() ? condition : "(" + query + ") " + condition;
-    };
-    struct Wanted {
-      const char *by, *fr, *en, *field;
-      size_t limit;
-    };
-    for (const Wanted& each :
-         {Wanted{"from", "Expéditeurs", "Senders", "from:", 8}, Wanted{"month", "Mois", "Months", "date:", 24},
-          Wanted{"direction", "Sens", "Direction", "in:", 4},
-          Wanted{"attachment_type", "Pièces jointes", "Attachments", "type:", 6}}) {
-      ARCH_TRY(search::CountAnswer answer, searcher->count(request, each.by, each.limit));
-      page::Facet facet;
-      facet.name = french ? each.fr : each.en;
-      facet.bars = std::string_view(each.by) == "month";
-      for (const search::CountAnswer::Bucket& bucket : answer.buckets) {
-        std::string value = bucket.key;
-        if (value.find_first_of(" ()\"|") != std::string::npos) value = quoted_for_query(value);
-        facet.entries.push_back({bucket.key, bucket.count, narrowed(each.field + value)});
-      }
-      out.push_back(std::move(facet));
-    }
-    return out;
   }
 
   search::Request search_request(const std::string& query) const {
@@ -349,6 +313,15 @@ struct App::State {
   Response part(const Request& request, const std::string& id, const std::string& number, bool as_text,
                 Access* access) {
     access->action = as_text ? "text" : "download";
+    if (as_text) {
+      auto text = api::part_text(archive, id, number);
+      if (!text) return problem_of(text.error());
+      access->object = text->message.hex() + " " + number;
+      Response out;
+      out.content_type = "text/plain; charset=utf-8";
+      out.body = std::move(text->text);
+      return out;
+    }
     auto info = archive_message(id);
     if (!info) return problem_of(info.error());
     access->object = info->digest.hex() + " " + number;
@@ -359,19 +332,6 @@ struct App::State {
                               [&](const mime::Part& each) { return each.number == number && !each.container; });
     if (found == parsed.parts.end()) return not_found();
     Response out;
-    if (as_text) {
-      std::string text;
-      if (auto kept = archive.text(info->number))
-        for (const TextPiece& piece : *kept)
-          if (piece.field == TextPiece::kAttachment && piece.part == number) text += piece.text;
-      if (text.empty() && found->media_type.rfind("text/", 0) == 0) {
-        text = mime::to_utf8(mime::decode_content(*bytes, *found, 16u << 20), found->charset);
-        if (found->media_type == "text/html") text = extract::html_to_text(text, true);
-      }
-      out.content_type = "text/plain; charset=utf-8";
-      out.body = std::move(text);
-      return out;
-    }
     // Never the mail's own type: a browser shows nothing of it. A PDF may keep its name of a type, as a download.
     out.content_type = found->media_type == "application/pdf" ? "application/pdf" : "application/octet-stream";
     out.body = mime::decode_content(*bytes, *found, 256ull << 20);
@@ -417,7 +377,7 @@ struct App::State {
     return not_found();
   }
 
-  Response from_page(const Request& request, const Identity& who, Access* access) {
+  static page::Request page_request(const Request& request, const Identity& who) {
     page::Request wanted;
     wanted.path = request.path;
     wanted.query = request.query;
@@ -429,15 +389,98 @@ struct App::State {
       wanted.language_cookie = std::string(cookies.substr(at + 5, cookies.find(';', at) - at - 5));
       break;
     }
-    page::Response answer = pages.answer(wanted);
-    access->action = answer.action;
-    access->object = answer.object;
+    return wanted;
+  }
+  static Response page_response(page::Response answer) {
     Response out;
     out.status = answer.status;
     out.content_type = std::move(answer.content_type);
     out.body = std::move(answer.body);
     out.headers = std::move(answer.headers);
     return out;
+  }
+
+  // ── exports ──
+
+  /// POST /export, from the page's form.
+  Response start_export(const Request& request, const Identity& who, Access* access) {
+    const page::Request wanted = page_request(request, who);
+    const auto wrong = [&](const Error& error) { return page_response(pages.show_problem(wanted, error)); };
+    std::vector<std::pair<std::string, std::string>> form;
+    if (!parse_form(request.body, &form)) return problem(400, "bad_request", "the form is malformed");
+    ExportWish wish;
+    wish.who = who.who;
+    bool selection = false;
+    std::vector<std::string> ids;
+    for (auto& [name, value] : form) {
+      if (name == "q") wish.query = value;
+      if (name == "format") wish.format = value;
+      if (name == "reason") access->detail = value;
+      if (name == "as_of" && value.size() <= 18 && !value.empty() && value.find_first_not_of("0123456789") == std::string::npos)
+        wish.as_of = std::stoull(value);
+      if (name == "what") selection = value == "selection";
+      if (name == "id") ids.push_back(value);
+    }
+    access->action = "export";
+    access->object = wish.format + ": " + wish.query;
+    if (selection) {
+      access->object = wish.format + ": " + std::to_string(ids.size()) + " mails:";
+      for (const std::string& id : ids) {
+        access->object += " " + id.substr(0, 16);
+        auto info = archive_message(id);
+        if (!info) return wrong(info.error());
+        wish.numbers.push_back(info->number);
+      }
+      if (wish.numbers.empty()) return wrong(std::move(fail(Code::kUsage, "no mail is selected")).value());
+      std::sort(wish.numbers.begin(), wish.numbers.end());
+    } else {
+      auto searcher = search::Searcher::open(archive);
+      if (!searcher) return wrong(searcher.error());
+      search::Request all = search_request(wish.query);
+      all.as_of = wish.as_of;
+      all.order = search::Order::kOldest;
+      auto numbers = (*searcher)->numbers(all, false);
+      if (!numbers) return wrong(numbers.error());
+      wish.numbers = std::move(*numbers);
+      std::sort(wish.numbers.begin(), wish.numbers.end());  // that of arrival: the same question gives the same file
+      wish.interpreted = (*searcher)->interpreted();
+      wish.as_of = (*searcher)->as_of();
+    }
+    auto id = exports.start(std::move(wish));
+    if (!id) return wrong(id.error());
+    Response out;
+    out.status = 303;
+    out.headers = {{"Location", "/exports/" + *id}};
+    return out;
+  }
+
+  /// GET /exports/ID, /exports/ID/file.
+  Response show_export(const Request& request, const Identity& who, Access* access) {
+    const std::vector<std::string> path = segments(request.path);
+    auto view = path.size() >= 2 ? exports.view(path[1], who.who) : std::nullopt;
+    if (!view || path.size() > 3 || (path.size() == 3 && path[2] != "file"))
+      return page_response(pages.show_problem(page_request(request, who), std::move(fail(Code::kNotFound, "this export is gone, or is somebody else's")).value()));
+    if (path.size() == 2) return page_response(pages.show_export(page_request(request, who), *view));
+    if (!view->finished || !view->failure.empty()) return not_found();
+    access->action = "export-file";
+    access->object = view->format + ": " + view->query;
+    Response out;
+    out.content_type = "application/octet-stream";
+    out.file = exports.file(path[1]);
+    out.headers = {{"Content-Disposition", attachment_disposition(exports.file_name(path[1]))}, {"Content-Security-Policy", "sandbox"}};
+    return out;
+  }
+
+  Response from_page(const Request& request, const Identity& who, Access* access) {
+    const page::Request wanted = page_request(request, who);
+    // What came since is read now; after a start, a piece at a time by each who asks.
+    if (request.path == "/") {
+      if (auto known = facets.refresh(kFacetStep); !known) return page_response(pages.show_problem(wanted, known.error()));
+    }
+    page::Response answer = pages.answer(wanted);
+    access->action = answer.action;
+    access->object = answer.object;
+    return page_response(std::move(answer));
   }
 
   Response health(bool ready) const {
@@ -528,7 +571,7 @@ Response App::answer(const Request& request) {
   } else if (mcp && request.method != "POST") {
     response = problem(405, "method_not_allowed", "the endpoint takes POST");
     response.headers = {{"Allow", "POST"}};
-  } else if (!get && !mcp) {
+  } else if (!get && !mcp && !(request.path == "/export" && request.method == "POST")) {
     response = problem(405, "method_not_allowed", "everything here is read only");
     response.headers = {{"Allow", "GET, HEAD"}};
   } else if (auto refused = s.refusal(request, mcp || request.has_header("authorization"))) {
@@ -552,6 +595,10 @@ Response App::answer(const Request& request) {
       response = s.metrics();
     } else if (request.path.rfind("/api/v1/", 0) == 0) {
       response = s.api(request, &access);
+    } else if (request.path == "/export" && !get) {
+      response = s.start_export(request, *who, &access);
+    } else if (request.path.rfind("/exports/", 0) == 0) {
+      response = s.show_export(request, *who, &access);
     } else if (page::Pages::has(request.path)) {
       response = s.from_page(request, *who, &access);
     } else {
@@ -560,7 +607,7 @@ Response App::answer(const Request& request) {
   }
   // What is shown is written down first; what cannot be written down is not shown.
   if (!access.action.empty() && response.status < 400) {
-    access.detail = std::string(request.parameter("reason"));
+    if (access.detail.empty()) access.detail = std::string(request.parameter("reason"));
     if (auto written = s.log.write(Clock::system().now(), access); !written)
       response = problem(503, "internal", "the access log cannot be written, so nothing is shown");
   }

@@ -99,18 +99,21 @@ bool parse_target(std::string_view target, std::string* path,
   for (char c : *path)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return false;
   if (mark == std::string_view::npos) return true;
-  std::string_view rest = target.substr(mark + 1);
-  while (!rest.empty()) {
-    const size_t end = std::min(rest.find('&'), rest.size());
-    const std::string_view pair = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
+  return parse_form(target.substr(mark + 1), query);
+}
+
+bool parse_form(std::string_view body, std::vector<std::pair<std::string, std::string>>* fields) {
+  while (!body.empty()) {
+    const size_t end = std::min(body.find('&'), body.size());
+    const std::string_view pair = body.substr(0, end);
+    body.remove_prefix(std::min(end + 1, body.size()));
     if (pair.empty()) continue;
     const size_t sign = std::min(pair.find('='), pair.size());
     std::string name, value;
     if (!decode(pair.substr(0, sign), true, &name) ||
         !decode(sign == pair.size() ? std::string_view() : pair.substr(sign + 1), true, &value))
       return false;
-    query->emplace_back(std::move(name), std::move(value));
+    fields->emplace_back(std::move(name), std::move(value));
   }
   return true;
 }

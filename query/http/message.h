@@ -36,6 +36,7 @@ struct Response {
   int status = 200;
   std::string content_type;
   std::string body;
+  std::string file;  ///< path of a file that is the body instead; it may be removed once sending began
   std::vector<std::pair<std::string, std::string>> headers;
 };
 
@@ -46,6 +47,9 @@ using Handler = std::function<Response(const Request&)>;
 /// encoded "/" or ".." segment, broken percent signs): 400.
 bool parse_target(std::string_view target, std::string* path,
                   std::vector<std::pair<std::string, std::string>>* query);
+
+/// A form's body (application/x-www-form-urlencoded), in order. False: malformed.
+bool parse_form(std::string_view body, std::vector<std::pair<std::string, std::string>>* fields);
 
 /// RFC 9457: {"type","title","status","code","detail"[,"hint"]}.
 Response problem(int status, std::string_view code, std::string_view detail, std::string_view hint = {});

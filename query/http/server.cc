@@ -123,13 +123,44 @@ class Connection : public std::enable_shared_from_this<Connection> {
     send(problem(status, code, detail));
   }
 
+  template <class Message>
+  void fill_head(const Response& response, Message* message) const {
+    message->version(11);
+    message->result(static_cast<unsigned>(response.status));
+    message->keep_alive(keep_alive_);
+    if (!response.content_type.empty()) message->set(beast::http::field::content_type, response.content_type);
+    for (const auto& [name, value] : response.headers) message->insert(name, value);
+  }
+
+  void send_file(const Response& response) {
+    beast::error_code error;
+    beast::http::file_body::value_type body;
+    body.open(response.file.c_str(), beast::file_mode::scan, error);
+    if (error) return refuse(503, "internal", "the file cannot be read");
+    file_.emplace();
+    fill_head(response, &*file_);
+    file_->content_length(body.size());
+    if (!head_) file_->body() = std::move(body);
+    file_serializer_.emplace(*file_);
+    if (head_) file_serializer_->split(true);
+    write_file();
+  }
+  void write_file() {
+    stream_.expires_after(std::chrono::seconds(shared_.options.write_seconds));
+    beast::http::async_write_some(stream_, *file_serializer_, [self = shared_from_this()](beast::error_code error, size_t) {
+      if (error) return self->close();
+      const bool done = self->head_ ? self->file_serializer_->is_header_done() : self->file_serializer_->is_done();
+      if (!done) return self->write_file();
+      self->file_serializer_.reset();
+      self->file_.reset();
+      self->sent();
+    });
+  }
+
   void send(Response response) {
+    if (!response.file.empty()) return send_file(response);
     out_.emplace();
-    out_->version(11);
-    out_->result(static_cast<unsigned>(response.status));
-    out_->keep_alive(keep_alive_);
-    if (!response.content_type.empty()) out_->set(beast::http::field::content_type, response.content_type);
-    for (const auto& [name, value] : response.headers) out_->insert(name, value);
+    fill_head(response, &*out_);
     if (head_) {
       out_->content_length(response.body.size());
     } else {
@@ -152,10 +183,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
           if (!done) return self->write_some();
           self->serializer_.reset();
           self->out_.reset();
-          if (self->linger_) return self->linger();
-          if (!self->keep_alive_) return self->close();
-          self->read(self->shared_.options.idle_seconds);
+          self->sent();
         });
+  }
+
+  void sent() {
+    if (linger_) return linger();
+    if (!keep_alive_) return close();
+    read(shared_.options.idle_seconds);
   }
 
   // A client that still sends what was refused would be reset, and lose the answer that says why: what comes is thrown away for a
@@ -188,6 +223,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::optional<BeastRequest> parser_;
   std::optional<BeastResponse> out_;
   std::optional<beast::http::serializer<false, beast::http::string_body>> serializer_;
+  std::optional<beast::http::response<beast::http::file_body>> file_;
+  std::optional<beast::http::serializer<false, beast::http::file_body>> file_serializer_;
   bool keep_alive_ = false, head_ = false, linger_ = false;
 };
 

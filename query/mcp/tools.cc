@@ -517,31 +517,22 @@ class Tool {
   ToolAnswer get_attachment_text(const Arguments& arguments) {
     const MessageInfo info = visible(arguments.text("id"));
     const std::string number = arguments.text("part");
-    const std::string bytes = value_or_throw(archive_.get(info.digest));
-    const mime::Message parsed = mime::parse(bytes);
-    const auto part = std::find_if(parsed.parts.begin(), parsed.parts.end(),
-                                   [&](const mime::Part& each) { return each.number == number; });
-    if (part == parsed.parts.end())
-      throw Failure{"not_found", "this mail has no part " + number, "get_message lists its parts"};
-    std::string text = text_of_attachment(info, number);
-    if (text.empty() && readable(*part)) {
-      text = mime::to_utf8(mime::decode_content(bytes, *part, 16u << 20), part->charset);
-      if (part->media_type == "text/html") text = extract::html_to_text(text, true);
-    }
+    const api::PartText found = value_or_throw(api::part_text(archive_, info.digest.hex(), number));
+    const std::string& text = found.text;
     fence_.avoid(text);
     ToolAnswer out;
     out.object = info.digest.hex() + " " + number;
     std::optional<uint64_t> next;
     const std::string_view shown = piece(text, arguments.number("offset"), arguments.number("max_bytes"), &next);
-    const bool none = text.empty();
+    const bool none = !found.known;
     out.text = cite(info.digest) + " part " + number + "\n" +
                (none ? "There is no text of this part.\n" : fence_.fenced("attachment", shown));
     if (next) out.text += "It goes on: offset " + std::to_string(*next) + ".\n";
     out.structured = {{"id", info.digest.hex()},
                       {"part", number},
-                      {"media_type", fence_.clean(part->media_type)},
+                      {"media_type", fence_.clean(found.media_type)},
                       {"text", text_value(shown)},
-                      {"status", none ? "none" : "full"}};
+                      {"status", none ? "none" : found.cut ? "partial" : "full"}};
     if (none) out.structured["reason"] = "the text of this format is not read";
     if (next) out.structured["next_offset"] = *next;
     return out;

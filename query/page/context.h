@@ -23,7 +23,6 @@ std::string render(std::string_view template_name, const Data& data);
 struct Context {
   const Archive& archive;
   const Options& options;
-  const Facets& facets;
   const Request& request;
   const Strings& strings;
   const query::Timezone& zone;
@@ -41,6 +40,10 @@ Response search_page(const Context& context);
 Response message_page(const Context& context, const std::string& id);
 Response source_page(const Context& context, const std::string& id);
 Response preview(const Context& context, const std::string& id);
+Response thread_page(const Context& context, const std::string& id);
+/// `rest` is "ID/PART".
+Response text_page(const Context& context, const std::string& rest);
+Response export_page(const Context& context, const ExportView& view);
 Response capacity_page(const Context& context);
 Response status_page(const Context& context);
 Response problem_page(const Context& context, const Error& error);
@@ -48,6 +51,10 @@ Response problem_page(const Context& context, const Error& error);
 /// The article of one mail. `here` is the page it stands on, with its parameters: the text/HTML switch leads back there.
 Result<std::string> message_article(const Context& context, const std::string& id, std::string_view path,
                                     const Parameters& parameters);
+/// The readable text of a part, and where the rest of it is when it was cut.
+std::string body_html(std::string_view body);
+/// "Marie Duval, Paul …": names, else addresses, of a line's length.
+std::string people_text(const std::vector<mime::Address>& people);
 /// The whole page around `content`.
 Response page_around(const Context& context, const std::string& content, const std::string& title,
                      std::string_view body_class, std::string_view current);

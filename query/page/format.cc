@@ -1,5 +1,7 @@
 #include "query/page/format.h"
 
+#include <map>
+
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -135,6 +137,50 @@ std::string exact_text(UnixNs time, const query::Timezone& zone, const Strings& 
                 std::abs(offset) / 3'600, std::abs(offset) / 60 % 60);
   return (french(strings) && date.day == 1 ? "1er" : std::to_string(date.day)) + " " +
          month_text(date.year, date.month, strings) + ", " + time_text(time, zone) + tail;
+}
+
+std::string type_text(std::string_view media_type) {
+  static const std::map<std::string_view, std::string_view> known = {
+      {"application/pdf", "PDF"},
+      {"application/msword", "Word (.doc)"},
+      {"application/vnd.openxmlformats-officedocument.wordprocessingml.document", "Word"},
+      {"application/vnd.ms-excel", "Excel (.xls)"},
+      {"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "Excel"},
+      {"application/vnd.ms-powerpoint", "PowerPoint (.ppt)"},
+      {"application/vnd.openxmlformats-officedocument.presentationml.presentation", "PowerPoint"},
+      {"application/vnd.oasis.opendocument.text", "OpenDocument"},
+      {"application/vnd.oasis.opendocument.spreadsheet", "OpenDocument (.ods)"},
+      {"application/vnd.oasis.opendocument.presentation", "OpenDocument (.odp)"},
+      {"application/rtf", "RTF"},
+      {"application/zip", "ZIP"},
+      {"application/x-zip-compressed", "ZIP"},
+      {"application/gzip", "gzip"},
+      {"application/octet-stream", "octet-stream"},
+      {"application/pkcs7-signature", "S/MIME"},
+      {"application/pkcs7-mime", "S/MIME"},
+      {"application/pgp-signature", "PGP"},
+      {"image/jpeg", "JPEG"},
+      {"image/png", "PNG"},
+      {"image/gif", "GIF"},
+      {"image/tiff", "TIFF"},
+      {"image/heic", "HEIC"},
+      {"image/svg+xml", "SVG"},
+      {"message/rfc822", "e-mail"},
+      {"message/delivery-status", "DSN"},
+      {"text/calendar", "iCalendar"},
+      {"text/csv", "CSV"},
+      {"text/html", "HTML"},
+      {"text/plain", "TXT"},
+      {"text/vcard", "vCard"},
+      {"application/xml", "XML"},
+      {"text/xml", "XML"},
+      {"application/json", "JSON"}};
+  if (auto found = known.find(media_type); found != known.end()) return std::string(found->second);
+  const size_t slash = media_type.find('/');
+  std::string_view subtype = slash == std::string_view::npos ? media_type : media_type.substr(slash + 1);
+  for (std::string_view start : {"x-", "vnd."})
+    if (subtype.substr(0, start.size()) == start) subtype.remove_prefix(start.size());
+  return subtype.empty() ? std::string(media_type) : std::string(subtype);
 }
 
 }  // namespace arch::page

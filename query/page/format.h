@@ -40,4 +40,7 @@ Date civil(int64_t day);
 /// "Entrant", "Outgoing"; empty when it is not known.
 std::string_view way_text(Direction direction, const Strings& strings);
 
+/// What people call a media type: "PDF", "Word", "JPEG"; of an unknown one its subtype.
+std::string type_text(std::string_view media_type);
+
 }  // namespace arch::page

@@ -64,22 +64,6 @@ Data people_data(const std::vector<mime::Address>& people) {
   return list;
 }
 
-// Escaped, with lines quoted from the mail answered set apart.
-std::string body_html(std::string_view body) {
-  std::string out;
-  bool quoting = false;
-  while (!body.empty()) {
-    const size_t end = body.find('\n');
-    const std::string_view line = body.substr(0, end == std::string_view::npos ? body.size() : end + 1);
-    body.remove_prefix(line.size());
-    const bool quote = !line.empty() && line.front() == '>';
-    if (quote != quoting) out += quote ? "<span class=\"quote\">" : "</span>";
-    quoting = quote;
-    out += escape_html(line);
-  }
-  return quoting ? out + "</span>" : out;
-}
-
 class Article {
  public:
   Article(const Context& context, const api::MessageView& view)
@@ -133,7 +117,19 @@ class Article {
     data_.set("raw_url", "/api/v1/messages/" + id + "/raw");
     data_.set("source_url", "/source/" + id);
     data_.set("direct_url", "/message/" + id.substr(0, 16));
-    data_.set("thread_url", url("/", {{"q", "thread:" + id.substr(0, 16)}, {"sort", "oldest"}}));
+    data_.set("thread_url", "/thread/" + id.substr(0, 16));
+  }
+
+  // Kept by the index, or plain enough to be read at once.
+  bool has_text(const mime::Part& part) {
+    if (part.media_type.rfind("text/", 0) == 0) return true;
+    if (!texts_looked_for_) {
+      texts_looked_for_ = true;
+      if (auto text = context_.archive.text(view_.info.number)) texts_ = std::move(*text);
+    }
+    return std::any_of(texts_.begin(), texts_.end(), [&](const TextPiece& piece) {
+      return piece.field == TextPiece::kAttachment && (piece.part == part.number || piece.part.rfind(part.number + "/", 0) == 0);
+    });
   }
 
   void attachments(const std::string& id) {
@@ -144,9 +140,11 @@ class Article {
       any = true;
       Data one{Data::type::object};
       one.set("name", part.filename.empty() ? std::string(strings_.attachment) + " " + part.number : part.filename);
-      one.set("type", part.media_type);
+      one.set("type", type_text(part.media_type));
+      one.set("media_type", part.media_type);
       one.set("size", size_text(part.body_end - part.body_begin, strings_));
       one.set("url", "/api/v1/messages/" + id + "/parts/" + part.number);
+      if (has_text(part)) one.set("read_url", "/text/" + id + "/" + part.number);
       list.push_back(one);
     }
     data_.set("attachments", list);
@@ -249,10 +247,37 @@ class Article {
   const Context& context_;
   const Strings& strings_;
   const api::MessageView& view_;
+  bool texts_looked_for_ = false;
+  MessageText texts_;
   Data data_;
 };
 
 }  // namespace
+
+// Escaped, with lines quoted from the mail answered set apart.
+std::string body_html(std::string_view body) {
+  std::string out;
+  bool quoting = false;
+  while (!body.empty()) {
+    const size_t end = body.find('\n');
+    const std::string_view line = body.substr(0, end == std::string_view::npos ? body.size() : end + 1);
+    body.remove_prefix(line.size());
+    const bool quote = !line.empty() && line.front() == '>';
+    if (quote != quoting) out += quote ? "<span class=\"quote\">" : "</span>";
+    quoting = quote;
+    out += escape_html(line);
+  }
+  return quoting ? out + "</span>" : out;
+}
+
+std::string people_text(const std::vector<mime::Address>& people) {
+  std::string out;
+  for (const mime::Address& person : people) {
+    if (out.size() > 120) return out + " …";
+    out += (out.empty() ? "" : ", ") + (person.name.empty() ? person.address : person.name);
+  }
+  return out;
+}
 
 Result<std::string> message_article(const Context& context, const std::string& id, std::string_view path,
                                     const Parameters& parameters) {
@@ -306,6 +331,25 @@ Response preview(const Context& context, const std::string& id) {
   response.headers.emplace_back("Cache-Control", "private, no-store");
   response.action = "preview";
   response.object = id;
+  return response;
+}
+
+Response text_page(const Context& context, const std::string& rest) {
+  const size_t slash = rest.find('/');
+  const std::string id = rest.substr(0, slash), part = slash == std::string::npos ? std::string() : rest.substr(slash + 1);
+  auto text = api::part_text(context.archive, id, part);
+  if (!text) return problem_page(context, text.error());
+  Data data{Data::type::object};
+  data.set("t", context.words());
+  data.set("name", text->filename.empty() ? std::string(context.strings.attachment) + " " + part : text->filename);
+  data.set("type", type_text(text->media_type));
+  data.set("message_url", "/message/" + id);
+  data.set("file_url", "/api/v1/messages/" + text->message.hex() + "/parts/" + part);
+  if (text->known) data.set("body", body_html(text->text));
+  data.set("cut", text->cut);
+  Response response = page_around(context, render("text.mustache", data), text->filename, "single", {});
+  response.action = "text";
+  response.object = text->message.hex() + " " + part;
   return response;
 }
 

@@ -36,34 +36,37 @@ Response static_file(std::string_view name) {
 }  // namespace
 
 struct Pages::State {
-  State(const Archive& with_archive, Options with_options, Facets with_facets)
-      : archive(with_archive), options(std::move(with_options)), facets(std::move(with_facets)) {
+  State(const Archive& with_archive, Options with_options) : archive(with_archive), options(std::move(with_options)) {
     if (auto loaded = query::Timezone::load(options.timezone)) zone = std::move(*loaded);  // else UTC
   }
   const Archive& archive;
   const Options options;
-  const Facets facets;
   query::Timezone zone;
+
+  static std::string asked_language(const Request& request) {
+    std::string asked;
+    for (const auto& [name, value] : request.query)
+      if (name == "lang") asked = value;
+    return asked;
+  }
+  Context context(const Request& request) const {
+    return {archive, options, request, choose(asked_language(request), request.language_cookie, request.accept_language), zone,
+            Clock::system().now()};
+  }
 };
 
-Pages::Pages(const Archive& archive, Options options, Facets facets)
-    : state_(std::make_unique<State>(archive, std::move(options), std::move(facets))) {}
+Pages::Pages(const Archive& archive, Options options) : state_(std::make_unique<State>(archive, std::move(options))) {}
 Pages::~Pages() = default;
 
 bool Pages::has(std::string_view path) {
   if (path == "/" || path == "/capacity" || path == "/status") return true;
-  for (std::string_view start : {"/message/", "/preview/", "/source/", "/static/"})
+  for (std::string_view start : {"/message/", "/preview/", "/source/", "/static/", "/text/", "/thread/"})
     if (starts_with(path, start)) return true;
   return false;
 }
 
 Response Pages::answer(const Request& request) const {
-  std::string asked;
-  for (const auto& [name, value] : request.query)
-    if (name == "lang") asked = value;
-  const Strings& strings = choose(asked, request.language_cookie, request.accept_language);
-  const Context context{state_->archive, state_->options, state_->facets,       request,
-                        strings,         state_->zone,    Clock::system().now()};
+  const Context context = state_->context(request);
   const auto behind = [&](std::string_view start) { return request.path.substr(start.size()); };
   if (starts_with(request.path, "/static/")) return static_file(behind("/static/"));
   // A catalog that another process fills is looked at anew for each page.
@@ -81,16 +84,24 @@ Response Pages::answer(const Request& request) const {
     response = message_page(context, behind("/message/"));
   } else if (starts_with(request.path, "/source/")) {
     response = source_page(context, behind("/source/"));
+  } else if (starts_with(request.path, "/thread/")) {
+    response = thread_page(context, behind("/thread/"));
+  } else if (starts_with(request.path, "/text/")) {
+    response = text_page(context, behind("/text/"));
   } else if (starts_with(request.path, "/preview/")) {
     response = preview(context, behind("/preview/"));
   } else {
     response = problem_page(context, std::move(fail(Code::kNotFound, request.path)).value());
   }
-  if (asked == "fr" || asked == "en")
+  if (const std::string asked = State::asked_language(request); asked == "fr" || asked == "en")
     response.headers.emplace_back("Set-Cookie",
                                   "lang=" + asked + "; Path=/; Max-Age=31536000; SameSite=Strict; HttpOnly");
   return response;
 }
+
+Response Pages::show_export(const Request& request, const ExportView& view) const { return export_page(state_->context(request), view); }
+
+Response Pages::show_problem(const Request& request, const Error& error) const { return problem_page(state_->context(request), error); }
 
 // ── shared by the pages ──
 
@@ -164,7 +175,8 @@ Response page_around(const Context& context, const std::string& content, const s
   data.set("script_name", versioned_name("script.js"));
   data.set("page_class", std::string(body_class));
   data.set("q", context.parameter("q"));
-  data.set("oldest", context.parameter("sort") == "oldest");
+  const std::string sort = context.parameter("sort");
+  if (sort == "oldest" || sort == "relevance") data.set("sort", sort);
   data.set("focus", current == "search");
   data.set("on_capacity", current == "capacity");
   data.set("on_status", current == "status");
@@ -176,6 +188,10 @@ Response page_around(const Context& context, const std::string& content, const s
   Data alarms{Data::type::list};
   if (auto status = context.archive.status())
     for (const std::string& alarm : status->alarms) alarms.push_back(alarm);
+  // What archd tells the operator by mail stands here too.
+  if (auto standing = read_alerts(Fs::real(), context.archive.directory()))
+    for (const Alert& alert : *standing)
+      alarms.push_back(context.strings.lang == "fr" ? alert.text.subject_fr : alert.text.subject_en);
   data.set("alarms", alarms);
   if (!context.request.person.empty()) data.set("person", context.request.person);
   data.set("content", content);

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,6 +14,7 @@
 
 #include "engine/archive.h"
 #include "query/api/api.h"
+#include "query/search/facets.h"
 #include "query/search/search.h"
 
 namespace arch::page {
@@ -22,6 +22,8 @@ namespace arch::page {
 struct Options {
   std::string timezone = "Europe/Paris";
   uint64_t cap_bytes = 100ull << 30;
+  const Aliases* aliases = nullptr;             ///< of mailboxes; may be null
+  const search::FacetTable* facets = nullptr;   ///< may be null: then results have none
 };
 
 /// Percent-decoded, in order.
@@ -44,29 +46,30 @@ struct Response {
   std::string action, object;
 };
 
-/// Values of a facet of a result; how they are counted is the caller's.
-struct Facet {
-  std::string name;   ///< shown
-  bool bars = false;  ///< months: a small bar chart, in order
-  struct Entry {
-    std::string label;
-    uint64_t count = 0;
-    std::string narrowed;  ///< the query that shows only these
-  };
-  std::vector<Entry> entries;
+/// An export, as its page shows it.
+struct ExportView {
+  std::string id, query, format;
+  uint64_t done = 0, total = 0;  ///< messages
+  bool finished = false;
+  std::string failure;  ///< of a finished one; empty: the file is there
+  uint64_t file_bytes = 0;
 };
-using Facets = std::function<Result<std::vector<Facet>>(const std::string& query, std::string_view language)>;
 
 class Pages {
  public:
-  /// `archive` outlives it. `facets` may be empty: none are shown.
-  Pages(const Archive& archive, Options options, Facets facets);
+  /// `archive` and what `options` points to outlive it.
+  Pages(const Archive& archive, Options options);
   ~Pages();
 
-  /// True when the path is one of ours: "/", "/message/…", "/thread/…", "/preview/…", "/capacity", "/status", "/static/…".
+  /// True when the path is one of ours: "/", "/message/…", "/thread/…", "/text/ID/PART", "/preview/…", "/source/…", "/capacity",
+  /// "/status", "/static/…".
   static bool has(std::string_view path);
   /// Never fails: an error is a page too. Any thread, one Searcher a call.
   Response answer(const Request& request) const;
+  /// The page of an export, at "/exports/ID": how far it is, then the file.
+  Response show_export(const Request& request, const ExportView& view) const;
+  /// A page that says what went wrong.
+  Response show_problem(const Request& request, const Error& error) const;
 
  private:
   struct State;

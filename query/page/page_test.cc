@@ -16,6 +16,7 @@
 #include "engine/archive_test_support.h"
 #include "query/index/index.h"
 #include "query/language/dates.h"
+#include "query/language/query.h"
 #include "query/page/format.h"
 #include "query/page/strings.h"
 
@@ -33,6 +34,7 @@ class PageTest : public archive_test::ArchiveFixture {
   }
   void TearDown() override {
     pages_.reset();
+    facets_.reset();
     ArchiveFixture::TearDown();
   }
   std::string deliver(const std::string& message) {
@@ -43,14 +45,18 @@ class PageTest : public archive_test::ArchiveFixture {
     delivery.rcpt = {{"paul@eux.example", "", ""}, {"cache@eux.example", "", ""}};
     return append(delivery, message).hex();
   }
-  void ready(Facets facets = {}) {
+  void ready() {
     apply();
     auto writer = index::IndexWriter::open(*archive_, {});
     ASSERT_TRUE(writer) << describe(writer.error());
     ASSERT_TRUE((*writer)->follow({}, {}));
     Options options;
     options.timezone = "Europe/Paris";
-    pages_ = std::make_unique<Pages>(*archive_, options, std::move(facets));
+    facets_ = std::make_unique<search::FacetTable>(*archive_);
+    auto known = facets_->refresh(UINT64_MAX);
+    ASSERT_TRUE(known && *known);
+    options.facets = facets_.get();
+    pages_ = std::make_unique<Pages>(*archive_, options);
   }
   Response get(const std::string& path, const Parameters& query = {}, const std::string& language = "fr") {
     Request request;
@@ -67,6 +73,7 @@ class PageTest : public archive_test::ArchiveFixture {
            "\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" + body + "\r\n";
   }
 
+  std::unique_ptr<search::FacetTable> facets_;
   std::unique_ptr<Pages> pages_;
 };
 
@@ -94,6 +101,10 @@ TEST(PageStrings, EveryNameInATemplateHasAWord) {
           << entry.path();
   }
   EXPECT_GT(seen, 60u);
+}
+
+TEST(PageStrings, EveryOperatorIsExplainedInFrench) {
+  for (const query::FieldInfo& field : query::fields()) EXPECT_FALSE(french_meaning(field.name).empty()) << field.name;
 }
 
 TEST(PageStrings, TheLanguageIsTheReaders) {
@@ -230,16 +241,64 @@ TEST_F(PageTest, PagingReachesEachMailOnce) {
 }
 
 TEST_F(PageTest, FacetsAreLinksToTheNarrowedQuery) {
-  deliver(mail(1, "Facture"));
-  ready([](const std::string& query, std::string_view) -> Result<std::vector<Facet>> {
-    return std::vector<Facet>{
-        {"Mois", true, {{"octobre 2025", 7, query + " date:2025-10"}, {"novembre 2025", 1, query}}},
-        {"Personnes", false, {{"<Zo\u00e9>", 3, query + " from:zoe"}}}};
-  });
-  const std::string body = get("/", {{"q", "facture"}}).body;
+  for (int i = 0; i < 12; ++i) deliver(mail(i, "Facture"));
+  std::string other = mail(99, "Facture");
+  other.replace(other.find("Oct"), 3, "Nov");
+  other.replace(other.find("zoe@nous.example"), 16, "max@eux.example");
+  deliver(other);
+  ready();
+  const std::string body = get("/", {{"q", "facture OR devis"}}).body;
   EXPECT_THAT(body, HasSubstr("data-height=\"10\""));
-  EXPECT_THAT(body, HasSubstr("data-height=\"2\""));
-  EXPECT_THAT(body, HasSubstr("<a href=\"/?q=facture%20from%3Azoe\">&lt;Zo\u00e9&gt;</a>"));
+  EXPECT_THAT(body, HasSubstr("data-height=\"1\""));
+  EXPECT_THAT(body, HasSubstr("octobre 2025: 12"));
+  EXPECT_THAT(body, HasSubstr("<a href=\"/?q=%28facture%20OR%20devis%29%20from%3Azoe%40nous.example\" title=\"zoe@nous.example\">zoe@nous.example</a> "
+                              "<span class=\"count\">12</span>"));
+  EXPECT_THAT(body, HasSubstr("in%3Aoutgoing"));
+  const std::string narrowed = get("/", {{"q", "(facture OR devis) from:max@eux.example"}}).body;
+  EXPECT_THAT(narrowed, HasSubstr("1\u00a0message"));
+}
+
+TEST_F(PageTest, AnExchangeIsShownAsOne) {
+  deliver(mail(1, "Devis", "premier mot"));
+  std::string answer = mail(2, "Re: Devis", "> premier mot\r\nseconde parole <b>");
+  answer.insert(answer.find("Date:"), "In-Reply-To: <1@nous.example>\r\n");
+  const std::string id = deliver(answer);
+  ready();
+  const std::string body = get("/thread/" + id.substr(0, 16)).body;
+  EXPECT_THAT(body, HasSubstr("<h1>Devis</h1>"));
+  EXPECT_THAT(body, HasSubstr("premier mot"));
+  EXPECT_THAT(body, HasSubstr("seconde parole &lt;b&gt;"));
+  EXPECT_THAT(body, HasSubstr("data-depth=\"1\""));
+  EXPECT_EQ(get("/thread/0123456789abcdef").status, 404);
+}
+
+TEST_F(PageTest, TheTextOfAnAttachmentIsAPage) {
+  const std::string id = deliver(
+      "From: Zo <zoe@nous.example>\r\nSubject: pj\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+      "Content-Type: text/plain\r\n\r\nvoir\r\n--b\r\nContent-Type: text/csv; name=\"prix.csv\"\r\nContent-Disposition: attachment; "
+      "filename=\"prix.csv\"\r\n\r\nvin;<12>\r\n--b\r\nContent-Type: application/x-nothing\r\nContent-Disposition: attachment; filename=x.bin\r\n\r\n\x01\x02\r\n--b--\r\n");
+  ready();
+  EXPECT_THAT(get("/message/" + id).body, HasSubstr("/text/" + id + "/2\""));
+  EXPECT_THAT(get("/text/" + id + "/2").body, HasSubstr("vin;&lt;12&gt;"));
+  EXPECT_THAT(get("/text/" + id + "/3").body, HasSubstr("n\u2019est pas lu"));
+  EXPECT_EQ(get("/text/" + id + "/9").status, 404);
+  EXPECT_EQ(get("/text/" + id).status, 404);
+}
+
+TEST_F(PageTest, PagesOfOneAnswerDoNotShift) {
+  for (int i = 0; i < 60; ++i) deliver(mail(i, "commune"));
+  ready();
+  const std::string first = get("/", {{"q", "commune"}}).body;
+  std::smatch match;
+  ASSERT_TRUE(std::regex_search(first, match, std::regex("start=50&amp;as_of=([0-9]+)")));
+  deliver(mail(500, "commune"));
+  apply();
+  auto writer = index::IndexWriter::open(*archive_, {});
+  ASSERT_TRUE(writer && (*writer)->follow({}, {}));
+  const std::string second = get("/", {{"q", "commune"}, {"start", "50"}, {"as_of", match[1]}}).body;
+  EXPECT_THAT(second, HasSubstr("60\u00a0messages"));
+  EXPECT_THAT(second, HasSubstr("Page fig\u00e9e"));
+  EXPECT_THAT(get("/", {{"q", "commune"}}).body, HasSubstr("61\u00a0messages"));
 }
 
 TEST_F(PageTest, CapacityStatusAndFilesAnswer) {

@@ -7,6 +7,7 @@
 #include "query/page/clean_html.h"
 #include "query/page/context.h"
 #include "query/page/format.h"
+#include "query/saved/saved.h"
 
 namespace arch::page {
 
@@ -107,18 +108,18 @@ std::vector<Chip> chips_of(const std::string& text, const query::ParseContext& p
   return out;
 }
 
-std::string people_of(const std::vector<mime::Address>& people) {
-  std::string out;
-  for (const mime::Address& person : people) {
-    if (out.size() > 120) return out + " …";
-    out += (out.empty() ? "" : ", ") + (person.name.empty() ? person.address : person.name);
-  }
-  return out;
-}
+constexpr size_t kBeforeMark = 36;  // bytes of a snippet in front of its first match: a line shows what was found
 
 std::string marked(const search::Snippet& snippet) {
   std::string out;
   size_t at = 0;
+  if (!snippet.marks.empty() && snippet.marks.front().first > kBeforeMark) {
+    const size_t blank = snippet.text.rfind(' ', snippet.marks.front().first - kBeforeMark);
+    if (blank != std::string::npos && blank > 4) {
+      at = blank + 1;
+      out = "…";
+    }
+  }
   for (const auto& [begin, end] : snippet.marks) {
     if (begin < at || end > snippet.text.size()) continue;
     out += escape_html(std::string_view(snippet.text).substr(at, begin - at));
@@ -149,6 +150,12 @@ std::string clip_text(const MessageInfo& info) {
   return kinds.empty() ? out : out + ")";
 }
 
+// "2026-03" as people write it, and the bar's link.
+std::string month_label(const std::string& month, const Strings& strings) {
+  if (month.size() != 7) return month;
+  return month_text(std::strtol(month.c_str(), nullptr, 10), static_cast<unsigned>(std::strtoul(month.c_str() + 5, nullptr, 10)), strings);
+}
+
 std::string index_text(const search::Completeness& index, const Context& context) {
   const Strings& strings = context.strings;
   const bool behind = index.pending != 0 || index.pending_bytes != 0;
@@ -174,9 +181,10 @@ class SearchPage {
         data_{Data::type::object} {
     parse_.now = context.now;
     parse_.timezone = context.options.timezone;
-    const std::string start = context.parameter("start");
-    if (!start.empty() && start.size() <= 6 && start.find_first_not_of("0123456789") == std::string::npos)
-      start_ = std::stoul(start);
+    start_ = number("start", 6);
+    as_of_ = number("as_of", 18);
+    const std::string sort = context.parameter("sort");
+    if (sort == "oldest" || sort == "relevance") sort_ = sort;
   }
 
   Response answer() {
@@ -189,7 +197,12 @@ class SearchPage {
     request.query = q_;
     request.limit = kPageHits;
     request.offset = start_;
-    request.order = oldest() ? search::Order::kOldest : search::Order::kNewest;
+    request.order = sort_ == "oldest"      ? search::Order::kOldest
+                    : sort_ == "relevance" ? search::Order::kRelevance
+                                           : search::Order::kNewest;
+    request.as_of = as_of_;
+    request.aliases = context_.options.aliases;
+    request.facets = open_.empty() ? context_.options.facets : nullptr;
     request.context = parse_;
     auto found = (*searcher)->search(request);
     int status = 200;
@@ -223,9 +236,13 @@ class SearchPage {
   }
 
  private:
-  bool oldest() const { return context_.parameter("sort") == "oldest"; }
+  uint64_t number(std::string_view name, size_t digits) const {
+    const std::string text = context_.parameter(name);
+    if (text.empty() || text.size() > digits || text.find_first_not_of("0123456789") != std::string::npos) return 0;
+    return std::stoull(text);
+  }
   Parameters parameters() const {
-    return {{"q", q_}, {"sort", oldest() ? "oldest" : ""}, {"start", start_ == 0 ? "" : std::to_string(start_)}};
+    return {{"q", q_}, {"sort", sort_}, {"start", start_ == 0 ? "" : std::to_string(start_)}, {"as_of", as_of_ == 0 ? "" : std::to_string(as_of_)}};
   }
 
   void operators() {
@@ -236,7 +253,7 @@ class SearchPage {
       Data aliases{Data::type::list};
       for (std::string_view alias : field.aliases) aliases.push_back(std::string(alias));
       row.set("aliases", aliases);
-      row.set("meaning", std::string(field.meaning));
+      row.set("meaning", std::string(context_.strings.lang == "fr" ? french_meaning(field.name) : field.meaning));
       row.set("example", std::string(field.example));
       row.set("url", url("/", {{"q", std::string(field.example)}}));
       rows.push_back(row);
@@ -252,7 +269,7 @@ class SearchPage {
       Data chip{Data::type::object};
       chip.set("text", piece.text);
       if (!piece.without.empty())
-        chip.set("url", url("/", {{"q", piece.without}, {"sort", oldest() ? "oldest" : ""}}));
+        chip.set("url", url("/", {{"q", piece.without}, {"sort", sort_}}));
       chips.push_back(chip);
     }
     data_.set("chips", chips);
@@ -262,52 +279,100 @@ class SearchPage {
     data_.set("notices", notices);
     if (!answer.did_you_mean.empty()) {
       data_.set("better", answer.did_you_mean);
-      data_.set("better_url", url("/", {{"q", answer.did_you_mean}, {"sort", oldest() ? "oldest" : ""}}));
+      data_.set("better_url", url("/", {{"q", answer.did_you_mean}, {"sort", sort_}}));
     }
     data_.set("total_text",
               (answer.total_exact ? "" : std::string(strings.at_least) + " ") + mails_text(answer.total, strings));
     data_.set("index_text", index_text(answer.index, context_));
     data_.set("behind", answer.index.pending != 0 || answer.index.pending_bytes != 0);
-    data_.set("newest", !oldest());
-    data_.set("newest_url", url("/", {{"q", q_}}));
-    data_.set("oldest_url", url("/", {{"q", q_}, {"sort", "oldest"}}));
+    Data orders{Data::type::list};
+    for (const auto& [name, text] : {std::pair("", strings.newest), std::pair("oldest", strings.oldest), std::pair("relevance", strings.relevance)}) {
+      if (q_.empty() && std::string_view(name) == "relevance") continue;
+      Data one{Data::type::object};
+      one.set("name", std::string(text));
+      one.set("chosen", sort_ == name);
+      one.set("url", url("/", {{"q", q_}, {"sort", name}}));
+      orders.push_back(one);
+    }
+    data_.set("orders", orders);
     data_.set("none", answer.hits.empty());
-    facets();
+    data_.set("any", !answer.hits.empty());
+    facets(answer);
+    saved();
     days(answer);
+    // Pages of one answer: what comes in meanwhile moves nothing.
+    data_.set("as_of", std::to_string(answer.as_of));
+    if (as_of_ != 0 && answer.index.indexed > as_of_) data_.set("now_url", url("/", {{"q", q_}, {"sort", sort_}}));
+    data_.set("q", q_);
+    data_.set("total_number", number_text(answer.total, strings));
     const auto at = [&](uint64_t start) {
-      return url("/",
-                 {{"q", q_}, {"sort", oldest() ? "oldest" : ""}, {"start", start == 0 ? "" : std::to_string(start)}});
+      return url("/", {{"q", q_},
+                       {"sort", sort_},
+                       {"start", start == 0 ? "" : std::to_string(start)},
+                       {"as_of", start == 0 ? "" : std::to_string(answer.as_of)}});
     };
     if (start_ > 0) data_.set("previous_url", at(start_ > kPageHits ? start_ - kPageHits : 0));
     const uint64_t next = start_ + answer.hits.size();
     if (next < answer.total && next < kMostHits && !answer.hits.empty()) data_.set("next_url", at(next));
   }
 
-  void facets() {
-    if (!context_.facets) return;
-    auto counted = context_.facets(q_, context_.strings.lang);
-    if (!counted) return;  // the answer is whole without them
+  void facets(const search::Answer& answer) {
+    const Strings& strings = context_.strings;
     Data list{Data::type::list};
-    for (const Facet& facet : *counted) {
-      if (facet.entries.empty()) continue;
+    for (const search::CountAnswer& facet : answer.facets) {
+      if (facet.buckets.empty()) continue;
+      const bool months = facet.by == "month", directions = facet.by == "direction", types = facet.by == "attachment_type";
       Data one{Data::type::object};
-      one.set("name", facet.name);
-      one.set("bars", facet.bars);
+      one.set("name", std::string(months       ? strings.months
+                                  : directions ? strings.direction
+                                  : types      ? strings.attachments
+                                               : strings.senders));
+      one.set("bars", months);
       uint64_t most = 1;
-      for (const Facet::Entry& entry : facet.entries) most = std::max(most, entry.count);
+      for (const auto& bucket : facet.buckets) most = std::max(most, bucket.count);
       Data entries{Data::type::list};
-      for (const Facet::Entry& entry : facet.entries) {
+      for (const auto& bucket : facet.buckets) {
         Data row{Data::type::object};
-        row.set("label", entry.label);
-        row.set("count", number_text(entry.count, context_.strings));
-        row.set("height", std::to_string((entry.count * 10 + most - 1) / most));
-        row.set("url", url("/", {{"q", entry.narrowed}, {"sort", oldest() ? "oldest" : ""}}));
+        row.set("label", months ? month_label(bucket.key, strings) : directions ? direction_label(bucket.key) : types ? type_text(bucket.key) : bucket.key);
+        row.set("full", bucket.key);
+        row.set("count", number_text(bucket.count, strings));
+        row.set("height", std::to_string((bucket.count * 10 + most - 1) / most));
+        const std::string condition = term(months ? "date:" : directions ? "in:" : types ? "type:" : "from:", bucket.key);
+        row.set("url", url("/", {{"q", narrowed(condition)}, {"sort", sort_}}));
         entries.push_back(row);
       }
       one.set("entries", entries);
       list.push_back(one);
     }
     data_.set("facets", list);
+  }
+
+  // A query with OR in it keeps its meaning in parentheses only.
+  std::string narrowed(const std::string& condition) const {
+    if (q_.empty()) return condition;
+    const auto parsed = query::parse(q_, parse_);
+    const bool either = parsed && parsed->root.kind == query::Node::Kind::kOr;
+    return (either ? "(" + q_ + ")" : q_) + " " + condition;
+  }
+  std::string direction_label(const std::string& key) const {
+    for (Direction each : {Direction::kIncoming, Direction::kOutgoing, Direction::kInternal})
+      if (direction_name(each) == key) return std::string(way_text(each, context_.strings));
+    return key;
+  }
+
+  void saved() {
+    auto all = saved::read(context_.archive.directory());
+    if (!all) return;
+    Data list{Data::type::list};
+    for (const saved::Search& each : *all) {
+      Data one{Data::type::object};
+      one.set("name", each.name);
+      one.set("query", each.query);
+      one.set("url", url("/", {{"q", each.query}}));
+      list.push_back(one);
+    }
+    data_.set("saved", list);
+    data_.set("has_saved", !all->empty());
   }
 
   void days(const search::Answer& answer) {
@@ -336,6 +401,13 @@ class SearchPage {
     data_.set("days", days);
   }
 
+  // The attachment that a match lies in.
+  std::string attachment_name(const MessageInfo& info, const std::string& part) const {
+    for (const MessageInfo::Attachment& each : info.attachments)
+      if (each.part == part && !each.filename.empty()) return each.filename;
+    return std::string(context_.strings.attachment) + " " + part;
+  }
+
   Data hit_data(const search::Hit& hit) const {
     const MessageInfo& info = hit.message;
     const Strings& strings = context_.strings;
@@ -347,15 +419,17 @@ class SearchPage {
     data.set("url", url("/", target) + "#mail");
     data.set("open", open);
     const bool sent = info.direction == Direction::kOutgoing || info.direction == Direction::kInternal;
-    const std::string from = people_of(info.from);
+    const std::string from = people_text(info.from);
     std::string who = from.empty() ? std::string(strings.no_sender) : from;
-    if (sent && !info.to.empty()) who += " → " + people_of(info.to);
+    if (sent && !info.to.empty()) who += " → " + people_text(info.to);
     data.set("who", who);
+    data.set("id", id);
     data.set("iso", format_rfc3339(info.date));
     data.set("exact", exact_text(info.date, context_.zone, strings));
     data.set("time", time_text(info.date, context_.zone));
     data.set("subject", info.subject.empty() ? std::string(strings.no_subject) : info.subject);
     if (!hit.snippet.text.empty() && hit.snippet.where != "subject") data.set("snippet", marked(hit.snippet));
+    if (hit.snippet.where == "attachment" && !hit.snippet.part.empty()) data.set("snippet_in", attachment_name(info, hit.snippet.part));
     if (const std::string_view way = way_text(info.direction, strings); !way.empty()) {
       data.set("way", std::string(way));
       data.set("way_class", std::string(direction_name(info.direction)));
@@ -369,8 +443,9 @@ class SearchPage {
 
   const Context& context_;
   const std::string q_, open_;
+  std::string sort_;
   query::ParseContext parse_;
-  uint64_t start_ = 0;
+  uint64_t start_ = 0, as_of_ = 0;
   Data data_;
 };
 

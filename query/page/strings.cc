@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <string>
 
 namespace arch::page {
@@ -147,6 +148,37 @@ const Strings kFrench = {
     .preview_of = "Aperçu du message HTML",
     .direct = "Lien vers ce message",
     .pending_bytes = "pas encore lus",
+    .relevance = "Les plus pertinents",
+    .saved = "Recherches enregistrées",
+    .select = "Choisir",
+    .senders = "Expéditeurs",
+    .export_whole = "Tout le résultat",
+    .export_selected = "Les messages choisis",
+    .export_format = "Format",
+    .format_zip = "ZIP avec manifeste et sommes de contrôle",
+    .format_mbox = "Boîte mbox",
+    .format_jsonl = "Liste en lignes JSON",
+    .reason = "Motif (facultatif, noté dans le journal des accès)",
+    .export_running = "Export en cours",
+    .export_failed = "L’export a échoué",
+    .export_kept = "Le fichier reste ici 24 heures.",
+    .read_text = "Lire le texte",
+    .no_part_text = "Le texte de cette pièce n’est pas lu.",
+    .thread_missing = "messages cités ne sont pas dans l’archive",
+    .thread_cut = "L’échange est plus long que ce qui est montré.",
+    .proof = "Preuve par le journal de Postfix",
+    .proof_missing = "manquants",
+    .proof_failed = "n’a pas pu être faite",
+    .canary = "Message témoin",
+    .canary_failed = "échec",
+    .verified = "Tout a été relu depuis",
+    .never = "pas encore",
+    .good = "bon",
+    .people_of_thread = "de",
+    .facets_soon = "Les répartitions arrivent : l’archive vient de démarrer.",
+    .came_since = "Page figée ; voir ce qui est arrivé depuis",
+    .nothing_selected = "Aucun message n’est choisi.",
+    .download_file = "Télécharger",
 };
 
 const Strings kEnglish = {
@@ -290,6 +322,37 @@ const Strings kEnglish = {
     .preview_of = "Preview of the HTML mail",
     .direct = "Link to this mail",
     .pending_bytes = "not yet read",
+    .relevance = "Most relevant",
+    .saved = "Saved searches",
+    .select = "Select",
+    .senders = "Senders",
+    .export_whole = "The whole result",
+    .export_selected = "The selected mails",
+    .export_format = "Format",
+    .format_zip = "ZIP with manifest and checksums",
+    .format_mbox = "mbox mailbox",
+    .format_jsonl = "List as JSON lines",
+    .reason = "Reason (optional, written to the access log)",
+    .export_running = "Export under way",
+    .export_failed = "The export failed",
+    .export_kept = "The file stays here for 24 hours.",
+    .read_text = "Read the text",
+    .no_part_text = "The text of this part is not read.",
+    .thread_missing = "mails that are named are not in the archive",
+    .thread_cut = "The exchange is longer than what is shown.",
+    .proof = "Proof by Postfix’s log",
+    .proof_missing = "missing",
+    .proof_failed = "could not be made",
+    .canary = "Canary",
+    .canary_failed = "failed",
+    .verified = "Everything was read again since",
+    .never = "not yet",
+    .good = "good",
+    .people_of_thread = "by",
+    .facets_soon = "Counts are coming: the archive has just started.",
+    .came_since = "This page stands still; see what came since",
+    .nothing_selected = "No mail is selected.",
+    .download_file = "Download",
 };
 
 std::vector<std::pair<std::string_view, std::string_view>> all(const Strings& strings) {
@@ -298,6 +361,42 @@ std::vector<std::pair<std::string_view, std::string_view>> all(const Strings& st
       ARCH_PAGE_STRINGS(ARCH_PAGE_PAIR)
 #undef ARCH_PAGE_PAIR
   };
+}
+
+std::string_view french_meaning(std::string_view field) {
+  static const std::map<std::string_view, std::string_view> meanings = {
+      {"from", "expéditeur : un mot du nom ou de l’adresse, une adresse entière, ou @domaine avec ses sous-domaines"},
+      {"to", "personnes en À et Copie ; celles de l’enveloppe quand ces champs n’en nomment aucune"},
+      {"cc", "personnes en Copie"},
+      {"bcc", "personnes en Copie cachée, et destinataires d’enveloppe que ni À ni Copie ne nomment"},
+      {"rcpt", "tout destinataire : À, Copie, Copie cachée, enveloppe"},
+      {"subject", "mots de l’objet"},
+      {"body", "mots du texte, lignes citées comprises"},
+      {"attachment", "mots dans les pièces jointes dont le texte a pu être lu"},
+      {"filename", "mots du nom d’une pièce jointe"},
+      {"type", "sorte de pièce jointe : pdf, image, office, archive, calendar, une extension comme csv, ou un type MIME"},
+      {"has", "attachment, inline (images montrées dans le texte), encrypted, signature, link, bcc, variant (gardé sous plusieurs formes) ; "
+              "pdf, image, office, archive, calendar comme pour type:"},
+      {"is", "partial : tout n’a pas pu être lu, ou n’est plus entier ; unread : avec des pièces jointes dont le texte n’est pas lu"},
+      {"date", "jour, mois, trimestre, année ou période d’envoi"},
+      {"before", "envoyé avant le début de ce jour, mois ou année"},
+      {"after", "envoyé depuis le début de ce jour, mois ou année"},
+      {"received", "de même selon le dernier champ Received ; selon l’archivage quand il n’y en a pas"},
+      {"archived", "de même selon le moment de l’archivage"},
+      {"larger", "au moins autant d’octets ; K, M, G ou Ko, Mo, Go"},
+      {"smaller", "moins d’octets que cela"},
+      {"size", "taille entre deux bornes, comprises"},
+      {"in", "incoming, outgoing, internal (selon nos domaines), ou bounce"},
+      {"seq", "numéros de remise, dans l’ordre d’arrivée"},
+      {"list", "liste de diffusion : mots de son List-Id, ou le tout"},
+      {"tag", "mots des étiquettes laissées par d’autres logiciels (Keywords, X-Keywords, X-Gmail-Labels …)"},
+      {"lang", "langue du texte : fr, en, de …, ou son nom"},
+      {"header", "champ d’en-tête que nomme index.headers : s’il est là, ou des mots de sa valeur"},
+      {"id", "Message-ID, avec ou sans <>"},
+      {"hash", "les 8 premiers chiffres ou plus du SHA-256 du message"},
+      {"thread", "les messages qui se répondent, par le Message-ID ou l’empreinte de l’un d’eux"}};
+  const auto found = meanings.find(field);
+  return found == meanings.end() ? std::string_view() : found->second;
 }
 
 const Strings& choose(std::string_view asked, std::string_view cookie, std::string_view accept_language) {

@@ -27,7 +27,10 @@ namespace arch::page {
   X(two_ways) X(encrypted) X(bounce) X(partial) X(people) X(months) X(types) X(narrow) X(export_all)              \
   X(export_as) X(export_done) X(who) X(notice) X(did_you_mean) X(today) X(yesterday) X(list)         \
   X(preview_of) X(direct)  \
-  X(pending_bytes)
+  X(pending_bytes) X(relevance) X(saved) X(select) X(senders) X(export_whole) X(export_selected) X(export_format)   \
+  X(format_zip) X(format_mbox) X(format_jsonl) X(reason) X(export_running) X(export_failed) X(export_kept)          \
+  X(read_text) X(no_part_text) X(thread_missing) X(thread_cut) X(proof) X(proof_missing) X(proof_failed) X(canary)  \
+  X(canary_failed) X(verified) X(never) X(good) X(people_of_thread) X(facets_soon) X(came_since) X(nothing_selected) X(download_file)
 // clang-format on
 
 struct Strings {
@@ -41,6 +44,9 @@ extern const Strings kEnglish;
 
 /// Name and value of each.
 std::vector<std::pair<std::string_view, std::string_view>> all(const Strings& strings);
+
+/// What an operator of the query language finds; query::fields() says it in English. Empty: no such operator.
+std::string_view french_meaning(std::string_view field);
 
 /// By `?lang=`, else a cookie's value, else Accept-Language (RFC 9110 section 12.5.4); French when none says otherwise.
 const Strings& choose(std::string_view asked, std::string_view cookie, std::string_view accept_language);

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "query/search/facets.h"
 #include "query/search/searcher_state.h"
 #include "query/search/snippet.h"
 
 namespace arch::search {
+
+constexpr size_t kFacetMonths = 36, kFacetValues = 8;
 
 // Copies of one mail: the first captured stands for all.
 std::vector<Entry> collapsed(const Numbers& numbers, const std::vector<index::Column>& columns) {
@@ -200,6 +203,18 @@ Result<Answer> Searcher::search(const Request& request) {
     answer.notices.push_back({0, "the text of " + std::to_string(evaluation.unverified()) +
                                      " messages is not in the catalog, so that phrases in them were not looked for; "
                                      "archctl rebuild brings it back"});
+  }
+
+  if (request.facets != nullptr) {
+    CountAnswer months;
+    months.by = "month";
+    months.total = entries.size();
+    count_periods(entries, request.context.timezone, 7, kFacetMonths, &months);
+    answer.facets.push_back(std::move(months));
+    Numbers mails;
+    mails.reserve(entries.size());
+    for (const Entry& entry : entries) mails.push_back(entry.number);
+    for (CountAnswer& facet : request.facets->count(mails, kFacetValues)) answer.facets.push_back(std::move(facet));
   }
 
   size_t offset = std::min(request.offset, entries.size());

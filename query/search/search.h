@@ -32,6 +32,8 @@ struct Scope {
   }
 };
 
+class FacetTable;
+
 struct Request {
   std::string query;
   size_t limit = 20;  ///< hits wanted, 0..kMaxLimit; 0: only the totals
@@ -44,6 +46,8 @@ struct Request {
   bool snippets = true;
   /// With `widen`, a recipient also means the aliases whose mail ends there. Outlives the call; may be null.
   const Aliases* aliases = nullptr;
+  /// Also count the mails that match, by month and by what the table holds, into Answer::facets. Outlives the call; may be null.
+  const FacetTable* facets = nullptr;
   query::ParseContext context;
 };
 
@@ -78,22 +82,6 @@ struct Suggestion {
   uint64_t mails = 0;  ///< that have `better`, about
 };
 
-struct Answer {
-  uint64_t as_of = 0;  ///< that of the request, or the last delivery that this answer knows
-  uint64_t total = 0;  ///< distinct mails (mail keys)
-  bool total_exact = true;
-  uint64_t messages = 0;  ///< distinct stored messages
-  std::string interpreted;
-  std::vector<query::Notice> notices;
-  std::vector<Suggestion> suggestions;
-  std::string did_you_mean;  ///< the query with the suggestions in it; empty when there are none
-  Completeness index;
-  std::vector<Hit> hits;
-};
-
-/// What count() can count by, for help and schemas.
-const std::vector<std::string_view>& count_keys();
-
 struct CountAnswer {
   std::string by;
   struct Bucket {
@@ -109,6 +97,23 @@ struct CountAnswer {
   std::vector<query::Notice> notices;
   Completeness index;
 };
+
+struct Answer {
+  uint64_t as_of = 0;  ///< that of the request, or the last delivery that this answer knows
+  uint64_t total = 0;  ///< distinct mails (mail keys)
+  bool total_exact = true;
+  uint64_t messages = 0;  ///< distinct stored messages
+  std::string interpreted;
+  std::vector<query::Notice> notices;
+  std::vector<Suggestion> suggestions;
+  std::string did_you_mean;  ///< the query with the suggestions in it; empty when there are none
+  Completeness index;
+  std::vector<Hit> hits;
+  std::vector<CountAnswer> facets;  ///< when the request wanted them: "month" (the newest 36) first
+};
+
+/// What count() can count by, for help and schemas.
+const std::vector<std::string_view>& count_keys();
 
 /// Each call works on one view of index and catalog, the newest there is. One thread per object.
 class Searcher {

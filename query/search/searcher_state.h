@@ -19,6 +19,9 @@ struct Entry {
 /// Copies of one mail: the first captured stands for all.
 std::vector<Entry> collapsed(const Numbers& numbers, const std::vector<index::Column>& columns);
 
+/// Mails by period: `letters` 4 for years, 7 for months, 10 for days; of too many the newest.
+void count_periods(const std::vector<Entry>& entries, const std::string& timezone, size_t letters, size_t limit, CountAnswer* answer);
+
 struct Searcher::State {
   explicit State(const Archive& with) : archive(with) {}
   const Archive& archive;

@@ -94,7 +94,7 @@ class Daemon:
             stdout=subprocess.PIPE, stderr=self.log, env=test.environment)
         test.addCleanup(self.stop)
         self.ready = self.process.stdout.readline().decode().strip()
-        self.address = self.ready[len("ready lmtp="):] if self.ready.startswith("ready lmtp=") else None
+        self.address = dict(word.split("=", 1) for word in self.ready.split() if "=" in word).get("lmtp")
 
     def stop(self):
         if self.process.poll() is None:

@@ -1,5 +1,4 @@
-// Comfort only; everything works without it. "/" goes to the search field, j and k walk through the results, Enter opens,
-// and on a phone the facets are folded. Keys act only when no field has the focus, and not at all when the reader has
+// Comfort only; everything works without it. "/" goes to the search field, j and k walk through the results, Enter opens. Keys act only when no field has the focus, and not at all when the reader has
 // switched them off (localStorage "keys" = "off").
 "use strict";
 (() => {
@@ -24,8 +23,13 @@
     if (event.key === "j") go(1);
     if (event.key === "k") go(-1);
   });
-  if (window.matchMedia("(max-width: 60rem)").matches)
-    for (const details of document.querySelectorAll(".side details[open]")) details.open = false;
+  // Whoever picks a mail means the selection.
+  document.addEventListener("change", (event) => {
+    if (event.target instanceof HTMLInputElement && event.target.classList.contains("pick") && event.target.checked) {
+      const some = document.getElementById("x-some");
+      if (some) some.checked = true;
+    }
+  });
   const open = document.querySelector(".hit.open");
   if (open) open.scrollIntoView({ block: "center" });
 })();
