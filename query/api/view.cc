@@ -183,7 +183,8 @@ Result<PartText> part_text(const Archive& archive, const std::string& id, const 
   const mime::Message parsed = mime::parse(bytes);
   const auto found = std::find_if(parsed.parts.begin(), parsed.parts.end(),
                                   [&](const mime::Part& each) { return each.number == part && !each.container; });
-  if (found == parsed.parts.end()) return fail(Code::kNotFound, "message " + digest.hex().substr(0, 16) + " has no part " + part);
+  if (found == parsed.parts.end())
+    return fail(Code::kNotFound, "message " + digest.hex().substr(0, 16) + " has no part " + part);
   PartText out;
   out.message = digest;
   out.media_type = found->media_type;
@@ -192,7 +193,8 @@ Result<PartText> part_text(const Archive& archive, const std::string& id, const 
   // What the index read, members of containers among it; a part that is text is read here when the index has not been there.
   if (auto pieces = archive.text(info.number)) {
     for (const TextPiece& piece : *pieces) {
-      if (piece.field != TextPiece::kAttachment || (piece.part != part && piece.part.rfind(part + "/", 0) != 0)) continue;
+      if (piece.field != TextPiece::kAttachment || (piece.part != part && piece.part.rfind(part + "/", 0) != 0))
+        continue;
       if (out.known) out.text += '\n';
       out.text += piece.text;
       out.known = true;

@@ -200,7 +200,10 @@ struct App::State {
     if (!host_allowed(host)) return problem(403, "forbidden", "this is not a name of the archive", "see http.hosts");
     if (request.has_header("tailscale-funnel-request"))
       return problem(403, "forbidden", "the archive is not for the internet");
-    if (request.has_header("origin") && !origin_allowed(request.header("origin"), host))
+    // A page that sends no referrer sends the origin "null" with its forms; the browser itself says beside it whose they are.
+    const bool own_form =
+        request.header("origin") == "null" && request.header("sec-fetch-site") == "same-origin" && !bearer;
+    if (request.has_header("origin") && !own_form && !origin_allowed(request.header("origin"), host))
       return problem(403, "forbidden", "another site may not ask", "see http.origins");
     if (!bearer && request.has_header("sec-fetch-site")) {
       const std::string_view site = request.header("sec-fetch-site");
@@ -416,7 +419,8 @@ struct App::State {
       if (name == "q") wish.query = value;
       if (name == "format") wish.format = value;
       if (name == "reason") access->detail = value;
-      if (name == "as_of" && value.size() <= 18 && !value.empty() && value.find_first_not_of("0123456789") == std::string::npos)
+      if (name == "as_of" && value.size() <= 18 && !value.empty() &&
+          value.find_first_not_of("0123456789") == std::string::npos)
         wish.as_of = std::stoull(value);
       if (name == "what") selection = value == "selection";
       if (name == "id") ids.push_back(value);
@@ -459,7 +463,9 @@ struct App::State {
     const std::vector<std::string> path = segments(request.path);
     auto view = path.size() >= 2 ? exports.view(path[1], who.who) : std::nullopt;
     if (!view || path.size() > 3 || (path.size() == 3 && path[2] != "file"))
-      return page_response(pages.show_problem(page_request(request, who), std::move(fail(Code::kNotFound, "this export is gone, or is somebody else's")).value()));
+      return page_response(
+          pages.show_problem(page_request(request, who),
+                             std::move(fail(Code::kNotFound, "this export is gone, or is somebody else's")).value()));
     if (path.size() == 2) return page_response(pages.show_export(page_request(request, who), *view));
     if (!view->finished || !view->failure.empty()) return not_found();
     access->action = "export-file";
@@ -467,7 +473,8 @@ struct App::State {
     Response out;
     out.content_type = "application/octet-stream";
     out.file = exports.file(path[1]);
-    out.headers = {{"Content-Disposition", attachment_disposition(exports.file_name(path[1]))}, {"Content-Security-Policy", "sandbox"}};
+    out.headers = {{"Content-Disposition", attachment_disposition(exports.file_name(path[1]))},
+                   {"Content-Security-Policy", "sandbox"}};
     return out;
   }
 
@@ -475,7 +482,8 @@ struct App::State {
     const page::Request wanted = page_request(request, who);
     // What came since is read now; after a start, a piece at a time by each who asks.
     if (request.path == "/") {
-      if (auto known = facets.refresh(kFacetStep); !known) return page_response(pages.show_problem(wanted, known.error()));
+      if (auto known = facets.refresh(kFacetStep); !known)
+        return page_response(pages.show_problem(wanted, known.error()));
     }
     page::Response answer = pages.answer(wanted);
     access->action = answer.action;

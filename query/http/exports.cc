@@ -80,7 +80,8 @@ struct Exports::State {
       job->failure = describe(outcome.error());
     } else if (!outcome->unreadable.empty()) {
       // The others are there; but an export that lacks mails without saying so would be taken for whole.
-      job->failure = std::to_string(outcome->unreadable.size()) + " messages cannot be read, the first: " + describe(outcome->unreadable.front());
+      job->failure = std::to_string(outcome->unreadable.size()) +
+                     " messages cannot be read, the first: " + describe(outcome->unreadable.front());
     }
     std::error_code ignored;
     job->file_bytes = std::filesystem::file_size(job->path, ignored);
@@ -102,13 +103,16 @@ Exports::~Exports() {
 Result<std::string> Exports::start(ExportWish wish) {
   State& s = *state_;
   ARCH_TRY(const exporting::Format format, exporting::parse_format(wish.format));
-  if (format == exporting::Format::kEml) return fail(Code::kUsage, "single files are exported as a ZIP", "zip, mbox or jsonl");
+  if (format == exporting::Format::kEml)
+    return fail(Code::kUsage, "single files are exported as a ZIP", "zip, mbox or jsonl");
   const std::lock_guard lock(s.mutex);
   const UnixNs now = Clock::system().now();
   s.forget_old(now);
-  const auto busy = std::count_if(s.jobs.begin(), s.jobs.end(),
-                                  [&](const auto& each) { return each.second->wish.who == wish.who && !each.second->finished; });
-  if (busy >= static_cast<std::ptrdiff_t>(kAtOnce)) return fail(Code::kTryAgain, "two exports are under way", "wait for one to end");
+  const auto busy = std::count_if(s.jobs.begin(), s.jobs.end(), [&](const auto& each) {
+    return each.second->wish.who == wish.who && !each.second->finished;
+  });
+  if (busy >= static_cast<std::ptrdiff_t>(kAtOnce))
+    return fail(Code::kTryAgain, "two exports are under way", "wait for one to end");
   ARCH_TRY_VOID(Fs::real().make_directory(s.archive.directory() + "/tmp"));
   ARCH_TRY_VOID(Fs::real().make_directory(s.directory));
   auto job = std::make_unique<Job>();

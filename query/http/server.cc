@@ -147,14 +147,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
   void write_file() {
     stream_.expires_after(std::chrono::seconds(shared_.options.write_seconds));
-    beast::http::async_write_some(stream_, *file_serializer_, [self = shared_from_this()](beast::error_code error, size_t) {
-      if (error) return self->close();
-      const bool done = self->head_ ? self->file_serializer_->is_header_done() : self->file_serializer_->is_done();
-      if (!done) return self->write_file();
-      self->file_serializer_.reset();
-      self->file_.reset();
-      self->sent();
-    });
+    beast::http::async_write_some(
+        stream_, *file_serializer_, [self = shared_from_this()](beast::error_code error, size_t) {
+          if (error) return self->close();
+          const bool done =
+              self->head_ ? self->file_serializer_->is_header_done() : self->file_serializer_->is_done();
+          if (!done) return self->write_file();
+          self->file_serializer_.reset();
+          self->file_.reset();
+          self->sent();
+        });
   }
 
   void send(Response response) {

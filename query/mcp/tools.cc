@@ -532,7 +532,9 @@ class Tool {
                       {"part", number},
                       {"media_type", fence_.clean(found.media_type)},
                       {"text", text_value(shown)},
-                      {"status", none ? "none" : found.cut ? "partial" : "full"}};
+                      {"status", none        ? "none"
+                                 : found.cut ? "partial"
+                                             : "full"}};
     if (none) out.structured["reason"] = "the text of this format is not read";
     if (next) out.structured["next_offset"] = *next;
     return out;

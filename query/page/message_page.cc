@@ -128,7 +128,8 @@ class Article {
       if (auto text = context_.archive.text(view_.info.number)) texts_ = std::move(*text);
     }
     return std::any_of(texts_.begin(), texts_.end(), [&](const TextPiece& piece) {
-      return piece.field == TextPiece::kAttachment && (piece.part == part.number || piece.part.rfind(part.number + "/", 0) == 0);
+      return piece.field == TextPiece::kAttachment &&
+             (piece.part == part.number || piece.part.rfind(part.number + "/", 0) == 0);
     });
   }
 
@@ -336,7 +337,8 @@ Response preview(const Context& context, const std::string& id) {
 
 Response text_page(const Context& context, const std::string& rest) {
   const size_t slash = rest.find('/');
-  const std::string id = rest.substr(0, slash), part = slash == std::string::npos ? std::string() : rest.substr(slash + 1);
+  const std::string id = rest.substr(0, slash),
+                    part = slash == std::string::npos ? std::string() : rest.substr(slash + 1);
   auto text = api::part_text(context.archive, id, part);
   if (!text) return problem_page(context, text.error());
   Data data{Data::type::object};

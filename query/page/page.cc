@@ -50,12 +50,14 @@ struct Pages::State {
     return asked;
   }
   Context context(const Request& request) const {
-    return {archive, options, request, choose(asked_language(request), request.language_cookie, request.accept_language), zone,
-            Clock::system().now()};
+    return {archive, options,
+            request, choose(asked_language(request), request.language_cookie, request.accept_language),
+            zone,    Clock::system().now()};
   }
 };
 
-Pages::Pages(const Archive& archive, Options options) : state_(std::make_unique<State>(archive, std::move(options))) {}
+Pages::Pages(const Archive& archive, Options options)
+    : state_(std::make_unique<State>(archive, std::move(options))) {}
 Pages::~Pages() = default;
 
 bool Pages::has(std::string_view path) {
@@ -99,9 +101,13 @@ Response Pages::answer(const Request& request) const {
   return response;
 }
 
-Response Pages::show_export(const Request& request, const ExportView& view) const { return export_page(state_->context(request), view); }
+Response Pages::show_export(const Request& request, const ExportView& view) const {
+  return export_page(state_->context(request), view);
+}
 
-Response Pages::show_problem(const Request& request, const Error& error) const { return problem_page(state_->context(request), error); }
+Response Pages::show_problem(const Request& request, const Error& error) const {
+  return problem_page(state_->context(request), error);
+}
 
 // ── shared by the pages ──
 

@@ -22,8 +22,8 @@ namespace arch::page {
 struct Options {
   std::string timezone = "Europe/Paris";
   uint64_t cap_bytes = 100ull << 30;
-  const Aliases* aliases = nullptr;             ///< of mailboxes; may be null
-  const search::FacetTable* facets = nullptr;   ///< may be null: then results have none
+  const Aliases* aliases = nullptr;            ///< of mailboxes; may be null
+  const search::FacetTable* facets = nullptr;  ///< may be null: then results have none
 };
 
 /// Percent-decoded, in order.

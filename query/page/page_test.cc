@@ -104,7 +104,8 @@ TEST(PageStrings, EveryNameInATemplateHasAWord) {
 }
 
 TEST(PageStrings, EveryOperatorIsExplainedInFrench) {
-  for (const query::FieldInfo& field : query::fields()) EXPECT_FALSE(french_meaning(field.name).empty()) << field.name;
+  for (const query::FieldInfo& field : query::fields())
+    EXPECT_FALSE(french_meaning(field.name).empty()) << field.name;
 }
 
 TEST(PageStrings, TheLanguageIsTheReaders) {
@@ -251,7 +252,8 @@ TEST_F(PageTest, FacetsAreLinksToTheNarrowedQuery) {
   EXPECT_THAT(body, HasSubstr("data-height=\"10\""));
   EXPECT_THAT(body, HasSubstr("data-height=\"1\""));
   EXPECT_THAT(body, HasSubstr("octobre 2025: 12"));
-  EXPECT_THAT(body, HasSubstr("<a href=\"/?q=%28facture%20OR%20devis%29%20from%3Azoe%40nous.example\" title=\"zoe@nous.example\">zoe@nous.example</a> "
+  EXPECT_THAT(body, HasSubstr("<a href=\"/?q=%28facture%20OR%20devis%29%20from%3Azoe%40nous.example\" "
+                              "title=\"zoe@nous.example\">zoe@nous.example</a> "
                               "<span class=\"count\">12</span>"));
   EXPECT_THAT(body, HasSubstr("in%3Aoutgoing"));
   const std::string narrowed = get("/", {{"q", "(facture OR devis) from:max@eux.example"}}).body;
@@ -274,9 +276,12 @@ TEST_F(PageTest, AnExchangeIsShownAsOne) {
 
 TEST_F(PageTest, TheTextOfAnAttachmentIsAPage) {
   const std::string id = deliver(
-      "From: Zo <zoe@nous.example>\r\nSubject: pj\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
-      "Content-Type: text/plain\r\n\r\nvoir\r\n--b\r\nContent-Type: text/csv; name=\"prix.csv\"\r\nContent-Disposition: attachment; "
-      "filename=\"prix.csv\"\r\n\r\nvin;<12>\r\n--b\r\nContent-Type: application/x-nothing\r\nContent-Disposition: attachment; filename=x.bin\r\n\r\n\x01\x02\r\n--b--\r\n");
+      "From: Zo <zoe@nous.example>\r\nSubject: pj\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; "
+      "boundary=b\r\n\r\n--b\r\n"
+      "Content-Type: text/plain\r\n\r\nvoir\r\n--b\r\nContent-Type: text/csv; "
+      "name=\"prix.csv\"\r\nContent-Disposition: attachment; "
+      "filename=\"prix.csv\"\r\n\r\nvin;<12>\r\n--b\r\nContent-Type: application/x-nothing\r\nContent-Disposition: "
+      "attachment; filename=x.bin\r\n\r\n\x01\x02\r\n--b--\r\n");
   ready();
   EXPECT_THAT(get("/message/" + id).body, HasSubstr("/text/" + id + "/2\""));
   EXPECT_THAT(get("/text/" + id + "/2").body, HasSubstr("vin;&lt;12&gt;"));

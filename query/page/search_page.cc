@@ -153,7 +153,8 @@ std::string clip_text(const MessageInfo& info) {
 // "2026-03" as people write it, and the bar's link.
 std::string month_label(const std::string& month, const Strings& strings) {
   if (month.size() != 7) return month;
-  return month_text(std::strtol(month.c_str(), nullptr, 10), static_cast<unsigned>(std::strtoul(month.c_str() + 5, nullptr, 10)), strings);
+  return month_text(std::strtol(month.c_str(), nullptr, 10),
+                    static_cast<unsigned>(std::strtoul(month.c_str() + 5, nullptr, 10)), strings);
 }
 
 std::string index_text(const search::Completeness& index, const Context& context) {
@@ -242,7 +243,10 @@ class SearchPage {
     return std::stoull(text);
   }
   Parameters parameters() const {
-    return {{"q", q_}, {"sort", sort_}, {"start", start_ == 0 ? "" : std::to_string(start_)}, {"as_of", as_of_ == 0 ? "" : std::to_string(as_of_)}};
+    return {{"q", q_},
+            {"sort", sort_},
+            {"start", start_ == 0 ? "" : std::to_string(start_)},
+            {"as_of", as_of_ == 0 ? "" : std::to_string(as_of_)}};
   }
 
   void operators() {
@@ -268,8 +272,7 @@ class SearchPage {
     for (const Chip& piece : pieces) {
       Data chip{Data::type::object};
       chip.set("text", piece.text);
-      if (!piece.without.empty())
-        chip.set("url", url("/", {{"q", piece.without}, {"sort", sort_}}));
+      if (!piece.without.empty()) chip.set("url", url("/", {{"q", piece.without}, {"sort", sort_}}));
       chips.push_back(chip);
     }
     data_.set("chips", chips);
@@ -286,7 +289,8 @@ class SearchPage {
     data_.set("index_text", index_text(answer.index, context_));
     data_.set("behind", answer.index.pending != 0 || answer.index.pending_bytes != 0);
     Data orders{Data::type::list};
-    for (const auto& [name, text] : {std::pair("", strings.newest), std::pair("oldest", strings.oldest), std::pair("relevance", strings.relevance)}) {
+    for (const auto& [name, text] : {std::pair("", strings.newest), std::pair("oldest", strings.oldest),
+                                     std::pair("relevance", strings.relevance)}) {
       if (q_.empty() && std::string_view(name) == "relevance") continue;
       Data one{Data::type::object};
       one.set("name", std::string(text));
@@ -321,7 +325,8 @@ class SearchPage {
     Data list{Data::type::list};
     for (const search::CountAnswer& facet : answer.facets) {
       if (facet.buckets.empty()) continue;
-      const bool months = facet.by == "month", directions = facet.by == "direction", types = facet.by == "attachment_type";
+      const bool months = facet.by == "month", directions = facet.by == "direction",
+                 types = facet.by == "attachment_type";
       Data one{Data::type::object};
       one.set("name", std::string(months       ? strings.months
                                   : directions ? strings.direction
@@ -333,11 +338,18 @@ class SearchPage {
       Data entries{Data::type::list};
       for (const auto& bucket : facet.buckets) {
         Data row{Data::type::object};
-        row.set("label", months ? month_label(bucket.key, strings) : directions ? direction_label(bucket.key) : types ? type_text(bucket.key) : bucket.key);
+        row.set("label", months       ? month_label(bucket.key, strings)
+                         : directions ? direction_label(bucket.key)
+                         : types      ? type_text(bucket.key)
+                                      : bucket.key);
         row.set("full", bucket.key);
         row.set("count", number_text(bucket.count, strings));
         row.set("height", std::to_string((bucket.count * 10 + most - 1) / most));
-        const std::string condition = term(months ? "date:" : directions ? "in:" : types ? "type:" : "from:", bucket.key);
+        const std::string condition = term(months       ? "date:"
+                                           : directions ? "in:"
+                                           : types      ? "type:"
+                                                        : "from:",
+                                           bucket.key);
         row.set("url", url("/", {{"q", narrowed(condition)}, {"sort", sort_}}));
         entries.push_back(row);
       }
@@ -429,7 +441,8 @@ class SearchPage {
     data.set("time", time_text(info.date, context_.zone));
     data.set("subject", info.subject.empty() ? std::string(strings.no_subject) : info.subject);
     if (!hit.snippet.text.empty() && hit.snippet.where != "subject") data.set("snippet", marked(hit.snippet));
-    if (hit.snippet.where == "attachment" && !hit.snippet.part.empty()) data.set("snippet_in", attachment_name(info, hit.snippet.part));
+    if (hit.snippet.where == "attachment" && !hit.snippet.part.empty())
+      data.set("snippet_in", attachment_name(info, hit.snippet.part));
     if (const std::string_view way = way_text(info.direction, strings); !way.empty()) {
       data.set("way", std::string(way));
       data.set("way_class", std::string(direction_name(info.direction)));

@@ -374,10 +374,15 @@ std::string_view french_meaning(std::string_view field) {
       {"body", "mots du texte, lignes citées comprises"},
       {"attachment", "mots dans les pièces jointes dont le texte a pu être lu"},
       {"filename", "mots du nom d’une pièce jointe"},
-      {"type", "sorte de pièce jointe : pdf, image, office, archive, calendar, une extension comme csv, ou un type MIME"},
-      {"has", "attachment, inline (images montrées dans le texte), encrypted, signature, link, bcc, variant (gardé sous plusieurs formes) ; "
-              "pdf, image, office, archive, calendar comme pour type:"},
-      {"is", "partial : tout n’a pas pu être lu, ou n’est plus entier ; unread : avec des pièces jointes dont le texte n’est pas lu"},
+      {"type",
+       "sorte de pièce jointe : pdf, image, office, archive, calendar, une extension comme csv, ou un type MIME"},
+      {"has",
+       "attachment, inline (images montrées dans le texte), encrypted, signature, link, bcc, variant (gardé sous "
+       "plusieurs formes) ; "
+       "pdf, image, office, archive, calendar comme pour type:"},
+      {"is",
+       "partial : tout n’a pas pu être lu, ou n’est plus entier ; unread : avec des pièces jointes dont le texte "
+       "n’est pas lu"},
       {"date", "jour, mois, trimestre, année ou période d’envoi"},
       {"before", "envoyé avant le début de ce jour, mois ou année"},
       {"after", "envoyé depuis le début de ce jour, mois ou année"},

@@ -94,7 +94,9 @@ Response export_page(const Context& context, const ExportView& view) {
   Data data{Data::type::object};
   data.set("t", context.words());
   const bool ready = view.finished && view.failure.empty();
-  data.set("heading", std::string(!view.finished ? strings.export_running : ready ? strings.export_done : strings.export_failed));
+  data.set("heading", std::string(!view.finished ? strings.export_running
+                                  : ready        ? strings.export_done
+                                                 : strings.export_failed));
   data.set("query", view.query);
   data.set("running", !view.finished);
   data.set("ready", ready);
@@ -106,7 +108,8 @@ Response export_page(const Context& context, const ExportView& view) {
   data.set("size", size_text(view.file_bytes, strings));
   data.set("file_url", "/exports/" + view.id + "/file");
   data.set("back_url", url("/", {{"q", view.query}}));
-  Response response = page_around(context, render("export.mustache", data), std::string(strings.export_all), "single", {});
+  Response response =
+      page_around(context, render("export.mustache", data), std::string(strings.export_all), "single", {});
   if (!view.finished) response.headers.emplace_back("Refresh", "1");
   return response;
 }

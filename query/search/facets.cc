@@ -54,17 +54,20 @@ struct Row {
   uint8_t direction = static_cast<uint8_t>(Direction::kUnknown);
 };
 
-CountAnswer answer_of(const char* by, const Names& names, const std::vector<uint64_t>& counts, uint64_t missing, uint64_t total,
-                      size_t limit) {
+CountAnswer answer_of(const char* by, const Names& names, const std::vector<uint64_t>& counts, uint64_t missing,
+                      uint64_t total, size_t limit) {
   CountAnswer answer;
   answer.by = by;
   answer.total = total;
   answer.missing = missing;
   for (uint32_t i = 1; i < counts.size(); ++i)
     if (counts[i] > 0) answer.buckets.push_back({names.name(i), counts[i]});
-  const auto better = [](const auto& a, const auto& b) { return a.count != b.count ? a.count > b.count : a.key < b.key; };
+  const auto better = [](const auto& a, const auto& b) {
+    return a.count != b.count ? a.count > b.count : a.key < b.key;
+  };
   if (answer.buckets.size() > limit) {
-    std::partial_sort(answer.buckets.begin(), answer.buckets.begin() + static_cast<std::ptrdiff_t>(limit), answer.buckets.end(), better);
+    std::partial_sort(answer.buckets.begin(), answer.buckets.begin() + static_cast<std::ptrdiff_t>(limit),
+                      answer.buckets.end(), better);
     for (size_t i = limit; i < answer.buckets.size(); ++i) answer.other += answer.buckets[i].count;
     answer.buckets.resize(limit);
   } else {
@@ -154,7 +157,8 @@ std::vector<CountAnswer> FacetTable::count(const std::vector<uint64_t>& numbers,
     return out;
   };
   std::vector<CountAnswer> out;
-  out.push_back(answer_of("from", s.addresses, spread(by_from, s.address_sets, s.addresses.size()), by_from[kNone], numbers.size(), limit));
+  out.push_back(answer_of("from", s.addresses, spread(by_from, s.address_sets, s.addresses.size()), by_from[kNone],
+                          numbers.size(), limit));
   CountAnswer direction;
   direction.by = "direction";
   direction.total = numbers.size();
@@ -162,9 +166,11 @@ std::vector<CountAnswer> FacetTable::count(const std::vector<uint64_t>& numbers,
   for (Direction each : {Direction::kIncoming, Direction::kInternal, Direction::kOutgoing})  // by name
     if (const uint64_t count = by_direction[static_cast<size_t>(each)]; count > 0)
       direction.buckets.push_back({std::string(direction_name(each)), count});
-  std::stable_sort(direction.buckets.begin(), direction.buckets.end(), [](const auto& x, const auto& y) { return x.count > y.count; });
+  std::stable_sort(direction.buckets.begin(), direction.buckets.end(),
+                   [](const auto& x, const auto& y) { return x.count > y.count; });
   out.push_back(std::move(direction));
-  out.push_back(answer_of("attachment_type", s.types, spread(by_types, s.type_sets, s.types.size()), by_types[kNone], numbers.size(), limit));
+  out.push_back(answer_of("attachment_type", s.types, spread(by_types, s.type_sets, s.types.size()), by_types[kNone],
+                          numbers.size(), limit));
   return out;
 }
 

@@ -453,7 +453,8 @@ const std::vector<Command>& commands() {
        "Serve",
        "[OPTION]... create NAME | list | revoke NAME",
        "Let an assistant search through /mcp",
-       "create prints a new token, once: the archive keeps only its hash. Without options it may see everything; each option narrows "
+       "create prints a new token, once: the archive keeps only its hash. Without options it may see everything; "
+       "each option narrows "
        "what it finds, counts and reads, as if the rest were not there. revoke ends it at the next call.",
        {{"scope", 0, "LIST", "create: of search, read, attachments, status; parted by commas (default: all)"},
         {"domains", 0, "LIST", "create: only mail from or to these domains"},
@@ -477,8 +478,10 @@ const std::vector<Command>& commands() {
        "Serve",
        "",
        "Serve an assistant on standard input and output",
-       "Speaks the Model Context Protocol, one JSON message a line, until standard input ends; for assistants that start their servers "
-       "themselves. Sees the whole archive, as whoever may run this command does. Every call goes into the access log. Over the network "
+       "Speaks the Model Context Protocol, one JSON message a line, until standard input ends; for assistants that "
+       "start their servers "
+       "themselves. Sees the whole archive, as whoever may run this command does. Every call goes into the access "
+       "log. Over the network "
        "archd serves the same at /mcp, with tokens.",
        {},
        {{0, "standard input ended"}, kNoArchive, kReadError},
@@ -491,7 +494,8 @@ const std::vector<Command>& commands() {
        "Serve",
        "[OPTION]...",
        "Show who looked at what",
-       "Every search, view, download and call of an assistant, oldest first. Each line holds the hash of the line before, so that a change "
+       "Every search, view, download and call of an assistant, oldest first. Each line holds the hash of the line "
+       "before, so that a change "
        "shows: it is said on stderr.",
        {{"verify", 0, "", "only check the chain"}, kJson, kQuiet},
        {{0, "shown, and the chain holds"}, {1, "the chain is broken"}, kUsage, kNoArchive, kReadError},

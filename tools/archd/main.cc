@@ -68,11 +68,15 @@ int bad_usage(const std::string& what) {
 
 int run(int argc, char** argv) {
   enum { kArchive = 1, kConfig, kLmtp, kSmtp, kMilter, kHttp, kHelpFlag, kVersion };
-  static const option kOptions[] = {
-      {"archive", required_argument, nullptr, kArchive}, {"config", required_argument, nullptr, kConfig},
-      {"lmtp", required_argument, nullptr, kLmtp},       {"smtp", required_argument, nullptr, kSmtp},
-      {"milter", required_argument, nullptr, kMilter},   {"http", required_argument, nullptr, kHttp},       {"help", no_argument, nullptr, kHelpFlag},
-      {"version", no_argument, nullptr, kVersion},       {nullptr, 0, nullptr, 0}};
+  static const option kOptions[] = {{"archive", required_argument, nullptr, kArchive},
+                                    {"config", required_argument, nullptr, kConfig},
+                                    {"lmtp", required_argument, nullptr, kLmtp},
+                                    {"smtp", required_argument, nullptr, kSmtp},
+                                    {"milter", required_argument, nullptr, kMilter},
+                                    {"http", required_argument, nullptr, kHttp},
+                                    {"help", no_argument, nullptr, kHelpFlag},
+                                    {"version", no_argument, nullptr, kVersion},
+                                    {nullptr, 0, nullptr, 0}};
   Flags flags;
   for (int flag; (flag = getopt_long(argc, argv, "h", kOptions, nullptr)) != -1;) {
     switch (flag) {

@@ -118,7 +118,8 @@ Result<std::vector<uint32_t>> as_uids(const toml::node& node, const Place& place
     if (const auto* number = item.as_integer(); number != nullptr) text = std::to_string(number->get());
     uint32_t uid = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), uid);
-    if (error != std::errc() || end != text.data() + text.size()) return wrong(place, "a list of user numbers is wanted");
+    if (error != std::errc() || end != text.data() + text.size())
+      return wrong(place, "a list of user numbers is wanted");
     out.push_back(uid);
   }
   return out;
@@ -263,7 +264,8 @@ const std::vector<Entry>& entries() {
         [](const Config& c) { return list_text(c.index_headers); }},
        ARCH_SET(index_headers, as_header_names(node, place))},
       {{"http", "listen", "list",
-        "Where the page, its API and the assistant's endpoint are served: unix:/PATH or inet:HOST:PORT of this machine, behind "
+        "Where the page, its API and the assistant's endpoint are served: unix:/PATH or inet:HOST:PORT of this "
+        "machine, behind "
         "tailscale serve; [] for nowhere. Only over a Unix socket can nobody else on this machine pass for somebody.",
         [](const Config& c) { return list_text(c.http_listen); }},
        ARCH_SET(http_listen, as_listeners(node, place))},
@@ -289,7 +291,8 @@ const std::vector<Entry>& entries() {
       {{"mcp", "enabled", "boolean", "An assistant may search through /mcp, with a token of `archctl token create`.",
         [](const Config& c) { return std::string(c.mcp_enabled ? "true" : "false"); }},
        ARCH_SET(mcp_enabled, as_boolean(node, place))},
-      {{"mcp", "max_result_bytes", "size", "Largest answer to one of its calls; it can ask for the rest in further ones.",
+      {{"mcp", "max_result_bytes", "size",
+        "Largest answer to one of its calls; it can ask for the rest in further ones.",
         [](const Config& c) { return quoted(tool::format_size(c.mcp_max_result_bytes)); }},
        ARCH_SET(mcp_max_result_bytes, as_size(node, place, 4u << 10, 8u << 20))},
       {{"report", "to", "string", "Who gets a mail when something needs a person; empty: nobody.",
