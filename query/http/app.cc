@@ -208,8 +208,10 @@ struct App::State {
     if (!bearer && request.has_header("sec-fetch-site")) {
       const std::string_view site = request.header("sec-fetch-site");
       const bool navigation = request.header("sec-fetch-mode") == "navigate";
-      if (site != "same-origin" && !(site == "none" && navigation))
+      if (site != "same-origin" && !(site == "none" && navigation && request.method != "POST"))
         return problem(403, "forbidden", "another site may not ask");
+    } else if (!bearer && request.method == "POST" && !request.has_header("origin")) {
+      return problem(403, "forbidden", "a form that does not say where it comes from is not taken");
     }
     return std::nullopt;
   }

@@ -120,7 +120,9 @@ Response status_page(const Context& context) {
   for (const std::string& alarm : state.alarms) alarms.push_back(alarm);
   if (!view->index_note.empty()) alarms.push_back(view->index_note);
   if (view->rebuilding) alarms.push_back(std::string(strings.rebuilding));
-  const bool healthy = state.alarms.empty() && view->index_note.empty() && !view->rebuilding;
+  for (const Alert& alert : view->alerts)
+    alarms.push_back(strings.lang == "fr" ? alert.text.subject_fr : alert.text.subject_en);
+  const bool healthy = state.alarms.empty() && view->alerts.empty() && view->index_note.empty() && !view->rebuilding;
   data.set("alarm_list", alarms);
   data.set("has_alarms", !healthy);
   data.set("healthy", healthy);
@@ -153,6 +155,21 @@ Response status_page(const Context& context) {
                                                           number_text(state.joined_differing, strings) + " (" +
                                                           std::string(strings.other_text) + ")"));
   rows.push_back(row(std::string(strings.segments), number_text(state.last_segment, strings)));
+  rows.push_back(row(std::string(strings.verified), view->verified.oldest == 0
+                                                        ? std::string(strings.never)
+                                                        : exact_text(view->verified.oldest, context.zone, strings)));
+  if (const api::ReconcileView& proof = view->reconcile; proof.known)
+    rows.push_back(row(
+        std::string(strings.proof),
+        proof.ran + ": " +
+            (proof.error.empty() ? number_text(proof.missing, strings) + " " + std::string(strings.proof_missing) +
+                                       " / " + number_text(proof.accepted, strings)
+                                 : std::string(strings.proof_failed) + " (" + proof.error + ")")));
+  if (const api::CanaryView& canary = view->canary; canary.known)
+    rows.push_back(row(std::string(strings.canary),
+                       canary.ran + ": " +
+                           (canary.good ? std::string(strings.good)
+                                        : std::string(strings.canary_failed) + " (" + canary.why + ")")));
   data.set("rows", rows);
   Response response =
       page_around(context, render("status.mustache", data), std::string(strings.status), "single", "status");
