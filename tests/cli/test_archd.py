@@ -134,7 +134,7 @@ class Archd(ArchiveTest):
 
     def test_a_second_one_is_refused(self):
         daemon = Daemon(self, "engine")
-        self.assertEqual(daemon.ready, "ready engine")
+        self.assertRegex(daemon.ready, "^ready engine")
         done = subprocess.run([program("archd"), "--archive", self.archive, "engine"], capture_output=True, env=self.environment, timeout=60)
         self.assertEqual(done.returncode, 75)
         self.assertIn(b"archd", done.stderr)
