@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine/accounts.h"
 #include "engine/archive_state.h"
 #include "engine/threads.h"
 
@@ -63,12 +64,16 @@ class Archive::State::Step {
       batch.put(Column::kMessageId, id_key + be64(number), {});
       if (!queue_id.empty()) fresh_.emplace(number, Fresh{info, made.content});
       numbers_.emplace(delivery.digest, number);
-      sizes_.emplace(number, size);
       known = number;
       totals_.message_bytes += size;
       usage->new_bytes += size;
+      if (delivery.channel == Channel::kImport) usage->imported_bytes += size;
+      accounts_.add(delivery, info, true, *state_.own_domains);
+      added_.emplace(number, std::move(info));
       ++stats.messages;
     } else {
+      ARCH_TRY(MessageInfo info, info_of(*known));
+      accounts_.add(delivery, info, false, *state_.own_domains);
       batch.put(Column::kAgain, be64(*known) + be64(sequence), {});
     }
     batch.put(Column::kDelivery, be64(sequence), rows::encode_delivery_row(*known, delivery));
@@ -95,14 +100,18 @@ class Archive::State::Step {
 
   /// Of a message that find() knows.
   Result<uint64_t> size_of(uint64_t number) {
-    auto pending = sizes_.find(number);
-    if (pending != sizes_.end()) return pending->second;
-    ARCH_TRY(MessageInfo known, state_.info(number));
+    ARCH_TRY(MessageInfo known, info_of(number));
     return known.size;
   }
 
   Result<void> write() {
     for (const auto& [day, usage] : days_) batch.put(Column::kUsage, usage_key(day), encode_usage_day(usage));
+    ARCH_TRY_VOID(accounts_.write(
+        [this](const std::string& key) -> Result<std::string> {
+          ARCH_TRY(auto value, state_.catalog->get(Column::kUsage, key));
+          return value.value_or(std::string());
+        },
+        [this](const std::string& key, const std::string& value) { batch.put(Column::kUsage, key, value); }));
     batch.put(Column::kMeta, kMetaTotals, rows::encode_totals(totals_));
     ARCH_TRY_VOID(state_.catalog->write(std::move(batch), false));
     state_.totals = totals_;
@@ -127,6 +136,13 @@ class Archive::State::Step {
     if (found != days_.end()) return &found->second;
     ARCH_TRY(auto value, state_.catalog->get(Column::kUsage, usage_key(day)));
     return &(days_[day] = value ? decode_usage_day(*value) : ArchiveUsage::Day{});
+  }
+
+  /// Of a message that find() knows; without its deliveries when this step brought it.
+  Result<MessageInfo> info_of(uint64_t number) {
+    auto added = added_.find(number);
+    if (added != added_.end()) return added->second;
+    return state_.info(number);
   }
 
   struct Fresh {
@@ -199,10 +215,11 @@ class Archive::State::Step {
   std::shared_ptr<Catalog> catalog_;
   ThreadStep threads_;
   std::unordered_map<Digest, uint64_t, DigestHash> numbers_;
-  std::unordered_map<uint64_t, uint64_t> sizes_;
+  std::unordered_map<uint64_t, MessageInfo> added_;  // messages of this step
   std::unordered_multimap<std::string, uint64_t> queued_;  // queue id -> message, of this step
   std::unordered_map<uint64_t, Fresh> fresh_;  // messages of this step whose first delivery had a queue id
   std::map<int64_t, ArchiveUsage::Day> days_;
+  AccountRows accounts_;
 };
 
 }  // namespace arch

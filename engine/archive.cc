@@ -48,6 +48,7 @@ std::string encode_usage_day(const ArchiveUsage::Day& day) {
   out.varint(day.deliveries);
   out.varint(day.bytes);
   out.varint(day.new_bytes);
+  out.varint(day.imported_bytes);
   return out.take();
 }
 
@@ -57,6 +58,7 @@ ArchiveUsage::Day decode_usage_day(std::string_view value) {
   day.deliveries = in.varint();
   day.bytes = in.varint();
   day.new_bytes = in.varint();
+  day.imported_bytes = in.varint();
   return day;
 }
 

@@ -94,6 +94,14 @@ struct FeedEntry {
   std::string bytes;
 };
 
+/// What the bytes of a mail are. Order is that of reports.
+enum class ContentKind : uint8_t { kText, kImages, kPdf, kOffice, kArchives, kOther };
+constexpr size_t kContentKinds = 6;
+std::string_view content_kind_name(ContentKind kind);  ///< "text", "images", "pdf", "office", "archives", "other"
+
+/// By what the archive's growth is told apart. Values are on disk.
+enum class AccountKind : uint8_t { kDirection = 1, kDomain = 2, kMailbox = 3, kContent = 4 };
+
 struct ArchiveUsage {  ///< bytes as stat(2) gives them (st_size)
   uint64_t journal = 0, segments = 0, catalog = 0, index = 0, other = 0;
   uint64_t total() const { return journal + segments + catalog + index + other; }
@@ -103,8 +111,27 @@ struct ArchiveUsage {  ///< bytes as stat(2) gives them (st_size)
   uint64_t segment_count = 0, journal_count = 0;
   struct Day {
     uint64_t deliveries = 0, bytes = 0, new_bytes = 0;
+    uint64_t imported_bytes = 0;  ///< of new_bytes, those that an import brought: no sign of growth
+    bool operator==(const Day&) const = default;
   };
   std::map<int64_t, Day> days;  ///< by day of capture (days since 1970, UTC)
+
+  struct Account {
+    uint64_t deliveries = 0;  ///< that had to do with it
+    uint64_t bytes = 0;       ///< received
+    uint64_t new_bytes = 0;   ///< of messages that were not here before
+    Account& operator+=(const Account& more) {
+      deliveries += more.deliveries, bytes += more.bytes, new_bytes += more.new_bytes;
+      return *this;
+    }
+    bool operator==(const Account&) const = default;
+  };
+  struct AccountKey {
+    int32_t month = 0;  ///< of capture: year × 12 + month (0..11), UTC
+    AccountKind kind = AccountKind::kDirection;
+    std::string name;  ///< of the direction, domain of ours, mailbox of ours, kind of content
+    auto operator<=>(const AccountKey&) const = default;
+  };
 };
 
 struct ArchiveStatus {
@@ -215,6 +242,9 @@ class Archive {
 
   Result<ArchiveStatus> status() const;
   Result<ArchiveUsage> usage() const;
+  /// Who and what fills the archive. Of kDirection and kContent the bytes add up to all; a mail with two mailboxes of ours
+  /// counts in full for both, and for each of their domains once. Mailboxes and domains are known when ours are configured.
+  Result<std::map<ArchiveUsage::AccountKey, ArchiveUsage::Account>> accounts() const;
   /// Everything derived, as sorted text lines without anything that depends on timing: two catalogs of one archive are
   /// the same if and only if their dumps are.
   Result<void> dump(const std::function<void(const std::string& line)>& line) const;

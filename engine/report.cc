@@ -9,6 +9,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "engine/accounts.h"
 #include "engine/archive_state.h"
 
 namespace arch {
@@ -169,12 +170,27 @@ Result<ArchiveUsage> Archive::usage() const {
     usage.message_bytes = totals.message_bytes;
   }
   ARCH_TRY_VOID(state_->catalog->scan(Column::kUsage, {}, {}, [&](std::string_view key, std::string_view row) {
+    ArchiveUsage::AccountKey account_key;
+    ArchiveUsage::Account account;
+    if (decode_account(key, row, &account_key, &account)) return true;
     const ArchiveUsage::Day day = decode_usage_day(row);
     usage.deliveries += day.deliveries;
     usage.days[usage_day(key)] = day;
     return true;
   }));
   return usage;
+}
+
+Result<std::map<ArchiveUsage::AccountKey, ArchiveUsage::Account>> Archive::accounts() const {
+  std::map<ArchiveUsage::AccountKey, ArchiveUsage::Account> accounts;
+  if (!state_->catalog) return accounts;
+  ARCH_TRY_VOID(state_->catalog->scan(Column::kUsage, {}, {}, [&](std::string_view key, std::string_view row) {
+    ArchiveUsage::AccountKey account_key;
+    ArchiveUsage::Account account;
+    if (decode_account(key, row, &account_key, &account)) accounts[std::move(account_key)] = account;
+    return true;
+  }));
+  return accounts;
 }
 
 Result<void> Archive::dump(const std::function<void(const std::string&)>& line) const {
@@ -238,10 +254,19 @@ Result<void> Archive::dump(const std::function<void(const std::string&)>& line) 
     return true;
   }));
   return state_->catalog->scan(Column::kUsage, {}, {}, [&](std::string_view key, std::string_view row) {
+    ArchiveUsage::AccountKey account_key;
+    ArchiveUsage::Account account;
+    if (decode_account(key, row, &account_key, &account)) {
+      line("account " + std::to_string(account_key.month) + " " +
+           std::to_string(static_cast<int>(account_key.kind)) + " " + escaped(account_key.name) +
+           " deliveries=" + std::to_string(account.deliveries) + " bytes=" + std::to_string(account.bytes) +
+           " new=" + std::to_string(account.new_bytes));
+      return true;
+    }
     const ArchiveUsage::Day day = decode_usage_day(row);
     line("day " + format_rfc3339(usage_day(key) * kNsPerDay).substr(0, 10) +
          " deliveries=" + std::to_string(day.deliveries) + " bytes=" + std::to_string(day.bytes) +
-         " new=" + std::to_string(day.new_bytes));
+         " new=" + std::to_string(day.new_bytes) + " imported=" + std::to_string(day.imported_bytes));
     return true;
   });
 }
