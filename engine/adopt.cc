@@ -221,11 +221,9 @@ class Archive::State::Adoption {
 
 Result<void> Archive::State::apply_segments(const std::function<bool()>& stop, ApplyStats* stats,
                                             const Progress& progress) {
-  ARCH_TRY(auto names, fs.list(segments_directory(directory)));
+  ARCH_TRY(auto files, list_segments(fs, directory));
   Adoption adoption(*this, stats, progress);
-  for (const std::string& name : names) {
-    const uint32_t number = segment_file_number(name);
-    if (number == 0) continue;
+  for (const auto& [number, path] : files) {
     ARCH_TRY(auto row, catalog->get(Column::kMeta, meta_segment_key(number)));
     if (row) continue;
     auto reader = segment(number);
@@ -268,6 +266,7 @@ Result<void> Archive::State::learn_segment(CatalogBatch* batch, uint32_t number,
   row.messages = reader.message_count();
   row.deliveries = reader.delivery_count();
   row.raw_bytes = reader.info().raw_bytes;
+  row.unpacked_bytes = reader.sizes().unpacked;
   batch->put(Column::kMeta, meta_segment_key(number), rows::encode_segment(row));
   for (const JournalFileId& born_from : reader.info().journal_files)
     batch->put(Column::kMeta, meta_packed_key(born_from), {});

@@ -233,16 +233,18 @@ Result<bool> Archive::State::catalog_fits(const Catalog& found) const {
   // it says what is wrong, and everything is right again once the file is back.
   ARCH_TRY_VOID(found.scan(Column::kMeta, "segment:", "segment:", [&](std::string_view key, std::string_view row) {
     const auto number = static_cast<uint32_t>(from_be64(key.substr(8)));
-    const std::string segment_path = segments_directory(directory) + "/" + segment_file_name(number);
     auto wanted = rows::decode_segment(row);
-    auto there = SegmentReader::identify(fs, segment_path);
+    auto segment_path = find_segment(fs, directory, number);
+    if (wanted && !segment_path && segment_path.error().code == Code::kNotFound) return true;  // status() tells
+    auto there = segment_path ? SegmentReader::identify(fs, *segment_path)
+                              : Result<SegmentReader::Identity>(tl::unexpected<Error>(segment_path.error()));
     if (!wanted) {
       fits = false;
     } else if (!there) {
       alarm(describe(there.error()) + "; the mail in it cannot be read");
     } else if (ARCH_WRONG("the segment the catalog knows",
                           there->archive != file.id || there->footer_digest != wanted->footer_digest)) {
-      alarm(segment_path +
+      alarm(*segment_path +
             " is not the segment that was stored there: an older or foreign copy was put back; mail may be "
             "missing — run: archctl verify");
       fits = false;
@@ -371,7 +373,8 @@ Result<void> Archive::close_journal() {
 
 Result<std::shared_ptr<SegmentReader>> Archive::State::segment(uint32_t number) const {
   if (auto open = segments.get(number)) return open;
-  ARCH_TRY(auto reader, SegmentReader::open(fs, segments_directory(directory) + "/" + segment_file_name(number)));
+  ARCH_TRY(std::string path, find_segment(fs, directory, number));
+  ARCH_TRY(auto reader, SegmentReader::open(fs, path));
   if (reader->info().archive != file.id)
     return fail(Code::kCorrupt, reader->path() + " belongs to another archive (" + reader->info().archive.hex() + ")",
                 "put the right file back; run: archctl verify");

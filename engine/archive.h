@@ -109,6 +109,18 @@ struct ArchiveUsage {  ///< bytes as stat(2) gives them (st_size)
   uint64_t received_bytes = 0;  ///< sum over deliveries of the message's size
   uint64_t message_bytes = 0;   ///< sum over distinct messages
   uint64_t segment_count = 0, journal_count = 0;
+  /// Of what segments hold: as it was received; each part once and decoded; in the files.
+  uint64_t packed_raw = 0, packed_unpacked = 0, packed_stored = 0;
+  struct Volume {
+    std::string path;
+    bool home = false;
+    std::string missing;  ///< why it cannot be used; empty: it can
+    uint64_t segment_bytes = 0, segment_count = 0;
+    uint64_t free_bytes = 0;     ///< of its file system
+    uint64_t reserve_bytes = 0;  ///< of that, what new segments leave alone; of the home volume the caller knows it
+    uint64_t device = 0;         ///< volumes on one file system have one number
+  };
+  std::vector<Volume> volumes;  ///< the archive's own directory first, then in the order they were added
   struct Day {
     uint64_t deliveries = 0, bytes = 0, new_bytes = 0;
     uint64_t imported_bytes = 0;  ///< of new_bytes, those that an import brought: no sign of growth

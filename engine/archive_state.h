@@ -19,6 +19,7 @@
 #include "engine/journal/group_commit.h"
 #include "engine/journal/journal_reader.h"
 #include "engine/pack/packer.h"
+#include "engine/segment/volumes.h"
 #include "engine/summary.h"
 
 namespace arch {
@@ -161,6 +162,9 @@ struct Archive::State {
     std::lock_guard lock(alarm_mutex);
     if (std::find(alarms.begin(), alarms.end(), text) == alarms.end()) alarms.push_back(text);
   }
+
+  /// One sentence on the segments that the catalog knows and no volume gives; empty: there are none.
+  Result<std::string> missing_segments() const;
 
   Result<void> open_catalog();
   Result<bool> catalog_fits(const Catalog& found) const;

@@ -16,6 +16,7 @@ namespace arch {
 namespace {
 
 constexpr uint64_t kSegmentRawBytes = 256ull << 20;  // about, of one segment
+constexpr uint64_t kSegmentRoom = 16ull << 20;       // for its tables, above what its messages have at most
 // A file whose writer died keeps the room it had reserved: a capture that is killed again and again would fill the disk.
 constexpr size_t kAbandonedFiles = 8;
 
@@ -176,11 +177,11 @@ Result<PackStats> Archive::State::pack_files(const std::vector<JournalFileInfo>&
     // The next number, and the segment it follows.
     uint32_t last = 0;
     Digest previous;
-    ARCH_TRY(auto names, fs.list(segments_directory(directory)));
-    for (const std::string& name : names) last = std::max(last, segment_file_number(name));
-    if (last > 0) {
+    ARCH_TRY(auto known_files, list_segments(fs, directory));
+    if (!known_files.empty()) {
+      last = known_files.back().number;
       // One that cannot be read says nothing about itself; the catalog may, and verify says that the chain is broken there.
-      auto there = SegmentReader::identify(fs, segments_directory(directory) + "/" + segment_file_name(last));
+      auto there = SegmentReader::identify(fs, known_files.back().path);
       if (there) previous = there->footer_digest;
       if (!there && there.error().code != Code::kCorrupt) return tl::unexpected<Error>(there.error());
     }
@@ -198,17 +199,26 @@ Result<PackStats> Archive::State::pack_files(const std::vector<JournalFileInfo>&
           return known.has_value();
         }));
     ARCH_TRY_VOID(std::move(scanned));
+    ARCH_TRY(auto volumes, list_volumes(fs, directory));
+    const bool volume_away =
+        std::any_of(volumes.begin(), volumes.end(), [](const Volume& volume) { return !volume.missing.empty(); });
     JournalSource source(
         places, [this](uint64_t number) { return journal(number); },
-        [this](const Digest& digest) -> Result<std::optional<BlobPlace>> {
+        [this, volume_away](const Digest& digest) -> Result<std::optional<BlobPlace>> {
           ARCH_TRY(auto row, catalog->get(Column::kBlob, digest.view()));
           if (!row) return std::optional<BlobPlace>();
           ARCH_TRY(BlobPlace place, rows::decode_blob(*row));
+          // One that lies on a volume that is away could not be read back: it is stored again.
+          if (volume_away && !find_segment(fs, directory, place.segment)) return std::optional<BlobPlace>();
           return std::optional<BlobPlace>(place);
         },
         foreign(&cache));
-    ARCH_TRY(PackResult packed, pack_segment(fs, file.id, last + 1, previous, clock.now(), tmp_directory(directory),
-                                             segments_directory(directory), items, ids, source, PackOptions{}));
+    uint64_t at_most = kSegmentRoom;
+    for (const PackItem& item : items)
+      if (item.store_message) at_most += item.message_size;
+    ARCH_TRY(Volume volume, volume_for_new_segment(fs, directory, at_most));
+    ARCH_TRY(PackResult packed, pack_segment(fs, file.id, last + 1, previous, clock.now(), volume.tmp(),
+                                             volume.segments(), items, ids, source, PackOptions{}));
     CatalogBatch batch;
     std::vector<bool> left_out(items.size(), false);
     for (const PackResult::Unreadable& unreadable : packed.unreadable) {

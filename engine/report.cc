@@ -1,6 +1,7 @@
 // What an archive holds and takes, as numbers and as a canonical text.
 #include <poll.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -142,25 +143,77 @@ Result<ArchiveStatus> Archive::status() const {
       status.pending_bytes += record.header.message_size;
     }
   }
-  std::lock_guard lock(state_->alarm_mutex);
-  status.alarms = state_->alarms;
+  {
+    std::lock_guard lock(state_->alarm_mutex);
+    status.alarms = state_->alarms;
+  }
+  ARCH_TRY(std::string missing, state_->missing_segments());
+  if (!missing.empty()) status.alarms.push_back(std::move(missing));
   return status;
+}
+
+// Looked at anew each time: a volume may come back.
+Result<std::string> Archive::State::missing_segments() const {
+  if (!catalog) return std::string();
+  ARCH_TRY(auto files, list_segments(fs, directory));
+  std::vector<uint32_t> missing;
+  auto there = files.begin();
+  ARCH_TRY_VOID(catalog->scan(Column::kMeta, "segment:", "segment:", [&](std::string_view key, std::string_view) {
+    const auto number = static_cast<uint32_t>(from_be64(key.substr(8)));
+    while (there != files.end() && there->number < number) ++there;
+    if (there == files.end() || there->number != number) missing.push_back(number);
+    return true;
+  }));
+  if (missing.empty()) return std::string();
+  std::string numbers;
+  for (size_t i = 0; i < missing.size();) {
+    size_t end = i;
+    while (end + 1 < missing.size() && missing[end + 1] == missing[end] + 1) ++end;
+    numbers += (numbers.empty() ? "" : ", ") + std::to_string(missing[i]) +
+               (end == i ? "" : "-" + std::to_string(missing[end]));
+    i = end + 1;
+  }
+  auto why = find_segment(fs, directory, missing.front());
+  return "the mail in " + std::string(missing.size() == 1 ? "segment " : "segments ") + numbers +
+         " cannot be read: " + (why ? *why + " has just come back" : describe(why.error()));
 }
 
 Result<ArchiveUsage> Archive::usage() const {
   ArchiveUsage usage;
   const std::string& root = state_->directory;
-  const TreeSize journal = tree_size(journal_directory(root)), segments = tree_size(segments_directory(root));
+  const TreeSize journal = tree_size(journal_directory(root));
   usage.journal = journal.bytes;
-  usage.segments = segments.bytes;
+  ARCH_TRY(auto volumes, list_volumes(state_->fs, root));
+  uint64_t home_segments = 0, elsewhere = 0;
+  for (const Volume& volume : volumes) {
+    ArchiveUsage::Volume row;
+    row.path = volume.path;
+    row.home = volume.home();
+    row.missing = volume.missing;
+    row.reserve_bytes = volume.reserve_bytes;
+    if (volume.missing.empty()) {
+      const TreeSize segments = tree_size(volume.segments());
+      row.segment_bytes = segments.bytes;
+      row.segment_count = segments.files;
+      ARCH_TRY(row.free_bytes, state_->fs.free_bytes(volume.path));
+      struct stat info {};
+      if (::stat(volume.path.c_str(), &info) == 0) row.device = info.st_dev;
+      usage.segment_count += segments.files;
+      usage.segments += segments.bytes;
+      if (volume.home())
+        home_segments = segments.bytes;
+      else
+        elsewhere += tree_size(volume.path).bytes - segments.bytes;
+    }
+    usage.volumes.push_back(std::move(row));
+  }
   usage.catalog = tree_size(catalog_directory(root)).bytes;
   usage.index = tree_size(index_directory(root)).bytes;
-  usage.segment_count = segments.files;
   ARCH_TRY(auto files, list_journal(state_->fs, journal_directory(root)));
   usage.journal_count = files.size();
   const uint64_t all = tree_size(root).bytes;
-  const uint64_t parts = usage.journal + usage.segments + usage.catalog + usage.index;
-  usage.other = all > parts ? all - parts : 0;
+  const uint64_t parts = usage.journal + home_segments + usage.catalog + usage.index;
+  usage.other = (all > parts ? all - parts : 0) + elsewhere;
   if (!state_->catalog) return usage;
   ARCH_TRY(auto value, state_->catalog->get(Column::kMeta, kMetaTotals));
   if (value) {
@@ -169,6 +222,20 @@ Result<ArchiveUsage> Archive::usage() const {
     usage.received_bytes = totals.received_bytes;
     usage.message_bytes = totals.message_bytes;
   }
+  Result<void> malformed;
+  ARCH_TRY_VOID(
+      state_->catalog->scan(Column::kMeta, "segment:", "segment:", [&](std::string_view, std::string_view row) {
+        auto segment = rows::decode_segment(row);
+        if (!segment) {
+          malformed = tl::unexpected<Error>(segment.error());
+          return false;
+        }
+        usage.packed_raw += segment->raw_bytes;
+        usage.packed_unpacked += segment->unpacked_bytes;
+        usage.packed_stored += segment->file_size;
+        return true;
+      }));
+  ARCH_TRY_VOID(std::move(malformed));
   ARCH_TRY_VOID(state_->catalog->scan(Column::kUsage, {}, {}, [&](std::string_view key, std::string_view row) {
     ArchiveUsage::AccountKey account_key;
     ArchiveUsage::Account account;
@@ -257,10 +324,9 @@ Result<void> Archive::dump(const std::function<void(const std::string&)>& line) 
     ArchiveUsage::AccountKey account_key;
     ArchiveUsage::Account account;
     if (decode_account(key, row, &account_key, &account)) {
-      line("account " + std::to_string(account_key.month) + " " +
-           std::to_string(static_cast<int>(account_key.kind)) + " " + escaped(account_key.name) +
-           " deliveries=" + std::to_string(account.deliveries) + " bytes=" + std::to_string(account.bytes) +
-           " new=" + std::to_string(account.new_bytes));
+      line("account " + std::to_string(account_key.month) + " " + std::to_string(static_cast<int>(account_key.kind)) +
+           " " + escaped(account_key.name) + " deliveries=" + std::to_string(account.deliveries) +
+           " bytes=" + std::to_string(account.bytes) + " new=" + std::to_string(account.new_bytes));
       return true;
     }
     const ArchiveUsage::Day day = decode_usage_day(row);

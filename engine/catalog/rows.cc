@@ -261,6 +261,7 @@ std::string encode_segment(const SegmentRow& row) {
   out.varint(row.messages);
   out.varint(row.deliveries);
   out.varint(row.raw_bytes);
+  out.varint(row.unpacked_bytes);
   return out.take();
 }
 
@@ -272,6 +273,7 @@ Result<SegmentRow> decode_segment(std::string_view value) {
   row.messages = in.varint();
   row.deliveries = in.varint();
   row.raw_bytes = in.varint();
+  row.unpacked_bytes = in.varint();
   if (!in.at_end()) return malformed("segment");
   return row;
 }

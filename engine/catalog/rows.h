@@ -54,6 +54,7 @@ Result<Mark> decode_mark(std::string_view value, uint64_t number);
 struct SegmentRow {
   Digest footer_digest;
   uint64_t file_size = 0, messages = 0, deliveries = 0, raw_bytes = 0;
+  uint64_t unpacked_bytes = 0;  ///< SegmentReader::Sizes::unpacked
 };
 std::string encode_segment(const SegmentRow& row);
 Result<SegmentRow> decode_segment(std::string_view value);

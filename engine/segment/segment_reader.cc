@@ -521,6 +521,7 @@ Result<std::vector<SegmentReader::Fault>> SegmentReader::verify(bool data, const
 SegmentReader::Sizes SegmentReader::sizes() const {
   Sizes sizes;
   for (const Block& block : state_->footer.blocks) {
+    if (block.stream != Stream::kRecord) sizes.unpacked += block.raw_size;
     switch (block.stream) {
       case Stream::kSkeleton:
         sizes.skeleton_blocks += block.stored_size;

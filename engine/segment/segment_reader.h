@@ -131,6 +131,8 @@ class SegmentReader {
 
   struct Sizes {  ///< of the file, adding up to file_size
     uint64_t skeleton_blocks = 0, small_part_blocks = 0, large_part_blocks = 0, records = 0, footer = 0;
+    uint64_t unpacked =
+        0;  ///< not of the file: of the messages' parts, each once, decoded, before they were compressed
   };
   Sizes sizes() const;
 

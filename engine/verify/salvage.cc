@@ -9,6 +9,7 @@
 #include "engine/journal/archive_file.h"
 #include "engine/journal/journal_reader.h"
 #include "engine/segment/segment_reader.h"
+#include "engine/segment/volumes.h"
 
 namespace arch {
 
@@ -45,10 +46,11 @@ class Salvage {
 
   Result<SalvageReport> run() {
     ARCH_TRY(archive_, read_archive_file(fs_, from_));
-    ARCH_TRY(auto names, fs_.list(segments_directory(from_)));
-    for (const std::string& name : names)
-      if (segment_file_number(name) != 0) numbers_.push_back(segment_file_number(name));
-    std::sort(numbers_.begin(), numbers_.end());
+    ARCH_TRY(auto files, list_segments(fs_, from_));
+    for (const auto& [number, path] : files) {
+      numbers_.push_back(number);
+      paths_[number] = path;
+    }
     for (uint32_t number : numbers_) ARCH_TRY_VOID(copy_segment(number));
     deliveries_.sort();
     ARCH_TRY(auto journal, list_journal(fs_, journal_directory(from_)));
@@ -90,7 +92,9 @@ class Salvage {
   std::shared_ptr<SegmentReader> segment(uint32_t number) {
     auto& slot = open_[number % kOpenSegments];
     if (slot && slot->info().number == number) return slot;
-    auto opened = SegmentReader::open(fs_, segments_directory(from_) + "/" + segment_file_name(number));
+    auto known = paths_.find(number);
+    if (known == paths_.end()) return nullptr;
+    auto opened = SegmentReader::open(fs_, known->second);
     if (!opened || (*opened)->info().archive != archive_.id) return nullptr;
     slot = *opened;
     return slot;
@@ -121,7 +125,7 @@ class Salvage {
   }
 
   Result<void> copy_segment(uint32_t number) {
-    const std::string path = segments_directory(from_) + "/" + segment_file_name(number);
+    const std::string path = paths_.at(number);
     auto opened = SegmentReader::open(fs_, path);
     if (opened && (*opened)->info().archive != archive_.id) {
       lose({}, path, "it belongs to another archive, " + (*opened)->info().archive.hex(), nullptr);
@@ -238,6 +242,7 @@ class Salvage {
   ArchiveFile archive_;
   SalvageReport report_;
   std::vector<uint32_t> numbers_;
+  std::map<uint32_t, std::string> paths_;
   std::array<std::shared_ptr<SegmentReader>, kOpenSegments> open_;
   BlockCache blocks_{kBlockCacheBytes};
   std::set<JournalFileId> packed_;  // segments were born from these

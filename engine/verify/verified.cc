@@ -5,6 +5,7 @@
 
 #include "engine/journal/archive_file.h"
 #include "engine/segment/segment_reader.h"
+#include "engine/segment/volumes.h"
 
 namespace arch {
 
@@ -56,13 +57,11 @@ Result<void> write_verified(const std::string& archive_directory, const Verified
 
 Result<VerifiedSummary> summarise_verified(Fs& fs, const std::string& archive_directory) {
   ARCH_TRY(Verified verified, read_verified(fs, archive_directory));
-  ARCH_TRY(auto names, fs.list(segments_directory(archive_directory)));
+  ARCH_TRY(auto files, list_segments(fs, archive_directory));
   VerifiedSummary summary;
-  for (const std::string& name : names) {
-    const uint32_t number = segment_file_number(name);
-    if (number == 0) continue;
+  for (const auto& [number, path] : files) {
     ++summary.segments;
-    auto identity = SegmentReader::identify(fs, segments_directory(archive_directory) + "/" + name);
+    auto identity = SegmentReader::identify(fs, path);
     if (!identity) {
       if (identity.error().code == Code::kIo || identity.error().code == Code::kDenied)
         return tl::unexpected<Error>(identity.error());

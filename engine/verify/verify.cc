@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <thread>
 
@@ -10,6 +11,7 @@
 #include "engine/journal/archive_file.h"
 #include "engine/journal/journal_reader.h"
 #include "engine/segment/segment_reader.h"
+#include "engine/segment/volumes.h"
 
 namespace arch {
 
@@ -107,7 +109,7 @@ class Verifier {
     }
     for (uint32_t number : options_.segments)
       if (std::find(numbers_.begin(), numbers_.end(), number) == numbers_.end())
-        fault(segments_directory(directory_) + "/" + segment_file_name(number), 0, {}, "there is no such segment");
+        fault(path_of(number), 0, {}, "there is no such segment");
 
     for (uint32_t number : numbers_) {
       if (!wanted(number)) continue;
@@ -116,8 +118,7 @@ class Verifier {
       if (!checked && checked.error().code != Code::kIo && checked.error().code != Code::kDenied)
         return tl::unexpected<Error>(checked.error());
       if (!checked)
-        report_.unread.push_back({segments_directory(directory_) + "/" + segment_file_name(number), 0, Digest{},
-                                  describe(checked.error())});
+        report_.unread.push_back({path_of(number), 0, Digest{}, describe(checked.error())});
       else if (options_.checked && last_ && last_->info().number == number)
         options_.checked(number, last_->info().footer_digest, report_.faults.size() == faults);
     }
@@ -160,14 +161,24 @@ class Verifier {
   }
 
   Result<void> list_segments() {
-    ARCH_TRY(auto names, fs_.list(segments_directory(directory_)));
-    for (const std::string& name : names) {
-      const std::string path = segments_directory(directory_) + "/" + name;
-      const uint32_t number = segment_file_number(name);
-      if (number == 0) {
-        note(path, 0, "not a segment: no part of the archive");
+    ARCH_TRY(auto volumes, list_volumes(fs_, directory_));
+    for (const Volume& volume : volumes) {
+      if (!volume.missing.empty()) {
+        missing_volume_ = true;
+        report_.unread.push_back({volume.path, 0, Digest{}, "volume is missing: " + volume.missing});
         continue;
       }
+      ARCH_TRY(auto names, fs_.list(volume.segments()));
+      for (const std::string& name : names) {
+        const std::string path = volume.segments() + "/" + name;
+        const uint32_t number = segment_file_number(name);
+        if (number == 0)
+          note(path, 0, "not a segment: no part of the archive");
+        else if (!paths_.emplace(number, path).second)
+          note(path, 0, "a second copy of " + paths_[number] + ", which is the one that is read");
+      }
+    }
+    for (const auto& [number, path] : paths_) {
       numbers_.push_back(number);
       if (options_.since != 0) {
         auto identity = SegmentReader::identify(fs_, path);
@@ -179,19 +190,24 @@ class Verifier {
       ARCH_TRY(uint64_t size, (*file)->size());
       totals_.bytes_total += size;
     }
-    std::sort(numbers_.begin(), numbers_.end());
     return {};
+  }
+
+  // Of one that is not there, where it would be expected.
+  std::string path_of(uint32_t number) const {
+    auto known = paths_.find(number);
+    return known != paths_.end() ? known->second : segments_directory(directory_) + "/" + segment_file_name(number);
   }
 
   // A segment's reader; nothing when it cannot be opened (said once, in check_segment).
   Result<std::shared_ptr<SegmentReader>> open(uint32_t number) {
     if (last_ && last_->info().number == number) return last_;
-    ARCH_TRY(auto reader, SegmentReader::open(fs_, segments_directory(directory_) + "/" + segment_file_name(number)));
+    ARCH_TRY(auto reader, SegmentReader::open(fs_, path_of(number)));
     return reader;
   }
 
   Result<void> check_segment(uint32_t number) {
-    const std::string path = segments_directory(directory_) + "/" + segment_file_name(number);
+    const std::string path = path_of(number);
     auto opened = open(number);
     if (!opened) {
       if (opened.error().code == Code::kIo || opened.error().code == Code::kDenied)
@@ -212,8 +228,9 @@ class Verifier {
       if (!holder || holder->info().number != other) {
         auto fresh = open(other);
         if (!fresh)
-          return fail(Code::kCorrupt, "part " + digest.hex() + " lies in segment " + std::to_string(other) +
-                                          ", which cannot be read: " + fresh.error().what);
+          return fail(missing_volume_ && paths_.count(other) == 0 ? Code::kIo : Code::kCorrupt,
+                      "part " + digest.hex() + " lies in segment " + std::to_string(other) +
+                          ", which cannot be read: " + fresh.error().what);
         holder = *fresh;
       }
       auto index = holder->find_blob(digest);
@@ -241,8 +258,12 @@ class Verifier {
     uint32_t expected = 1;
     for (uint32_t number : numbers_) {
       for (; expected < number; ++expected) {
-        fault(segments_directory(directory_) + "/" + segment_file_name(expected), 0, {},
-              "segment " + std::to_string(expected) + " is missing");
+        // It may well lie on the volume that is away: then nothing can be said of it.
+        const std::string text = "segment " + std::to_string(expected) + " is missing";
+        if (missing_volume_)
+          report_.unread.push_back({path_of(expected), 0, Digest{}, text});
+        else
+          fault(path_of(expected), 0, {}, text);
         previous_known = false;
       }
       expected = number + 1;
@@ -250,7 +271,7 @@ class Verifier {
       if (!reader) {
         previous_known = false;  // its own fault was said
         if (options_.passed_over.count(number) != 0 || too_old_.count(number) != 0)
-          fault(segments_directory(directory_) + "/" + segment_file_name(number), 0, {}, reader.error().what);
+          fault(path_of(number), 0, {}, reader.error().what);
         continue;
       }
       if (ARCH_WRONG("chain of segments", previous_known && (*reader)->info().previous_footer_digest != previous))
@@ -303,10 +324,13 @@ class Verifier {
   }
 
   Result<void> check_left_overs() {
-    ARCH_TRY(auto names, fs_.list(tmp_directory(directory_)));
-    for (const std::string& name : names)
-      note(tmp_directory(directory_) + "/" + name, 0,
-           "left over from work that did not finish: of no use, and no harm");
+    ARCH_TRY(auto volumes, list_volumes(fs_, directory_));
+    for (const Volume& volume : volumes) {
+      if (!volume.missing.empty()) continue;
+      ARCH_TRY(auto names, fs_.list(volume.tmp()));
+      for (const std::string& name : names)
+        note(volume.tmp() + "/" + name, 0, "left over from work that did not finish: of no use, and no harm");
+    }
     return {};
   }
 
@@ -317,7 +341,9 @@ class Verifier {
   ArchiveFile archive_;
   VerifyReport report_;
   VerifyProgress totals_;
+  std::map<uint32_t, std::string> paths_;  // of every segment that is there
   std::vector<uint32_t> numbers_;
+  bool missing_volume_ = false;
   std::set<uint32_t> too_old_;
   std::shared_ptr<SegmentReader> last_;
   std::array<std::shared_ptr<SegmentReader>, 8> others_;

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "engine/segment/volumes.h"
 #include "engine/verify/salvage.h"
 #include "engine/verify/verified.h"
 #include "engine/verify/verify.h"
@@ -113,8 +114,9 @@ int run_verify(const Invocation& invocation) {
     if (!everything) return usage_error("--resume goes with a whole verification only", "verify");
     if (verified->run_begun != 0)
       for (const auto& [number, segment] : verified->segments) {
-        auto there =
-            SegmentReader::identify(Fs::real(), invocation.archive + "/segments/" + segment_file_name(number));
+        auto path = find_segment(Fs::real(), invocation.archive, number);
+        if (!path) continue;
+        auto there = SegmentReader::identify(Fs::real(), *path);
         if (segment.when >= verified->run_begun && segment.sound && there &&
             there->footer_digest == segment.footer_digest)
           options->passed_over.insert(number);
