@@ -17,6 +17,7 @@
 #include "engine/archive.h"
 #include "engine/notice/alerts.h"
 #include "engine/verify/verified.h"
+#include "query/capacity/capacity.h"
 #include "query/search/search.h"
 
 namespace arch::api {
@@ -149,19 +150,12 @@ std::string status_json(const StatusView& view);
 std::string status_text(const StatusView& view, const TextStyle& style);
 
 // ── capacity ──
-struct CapacityView {
-  ArchiveUsage usage;
-  uint64_t cap_bytes = 0;   ///< what the operator allows the archive
-  uint64_t free_bytes = 0;  ///< that the file system still has for us
-  UnixNs now = 0;
-  /// Bytes on disk that a day adds: the mean of the seven weekdays' medians over the last complete days of capture (at most
-  /// 90), so that an import does not count as growth. 0 when fewer than 7 days are known.
-  double growth_bytes_a_day = 0;
-  uint64_t growth_days = 0;  ///< looked at
-};
-Result<CapacityView> capacity(const Archive& archive, uint64_t cap_bytes, UnixNs now);
-std::string capacity_json(const CapacityView& view);
-std::string capacity_text(const CapacityView& view, const TextStyle& style);
+std::string capacity_json(const capacity::Report& report);
+std::string capacity_text(const capacity::Report& report, const TextStyle& style);
+/// "kind,name,…" lines with a header line (RFC 4180): months, directions, contents, domains, mailboxes.
+std::string capacity_csv(const capacity::Report& report);
+/// One line with performance data, as monitoring plugins print it; its state is capacity::monitoring_state().
+std::string capacity_check(const capacity::Report& report);
 
 // ── errors ──
 /// {"schema":"error/1","error":{"code","message","hint"}}

@@ -280,35 +280,6 @@ std::string status_json(const StatusView& view) {
                    {"now", format_rfc3339(view.now)}});
 }
 
-std::string capacity_json(const CapacityView& view) {
-  const ArchiveUsage& usage = view.usage;
-  uint64_t used = usage.total();
-  Json full = nullptr;
-  if (view.growth_bytes_a_day >= 1 && used < view.cap_bytes) {
-    double days = static_cast<double>(view.cap_bytes - used) / view.growth_bytes_a_day;
-    if (days < 36'500) full = format_rfc3339(view.now + static_cast<int64_t>(days) * kNsPerDay).substr(0, 10);
-  }
-  return finished({{"schema", "capacity/1"},
-                   {"used_bytes", used},
-                   {"cap_bytes", view.cap_bytes},
-                   {"free_bytes", view.free_bytes},
-                   {"segments_bytes", usage.segments},
-                   {"journal_bytes", usage.journal},
-                   {"catalog_bytes", usage.catalog},
-                   {"index_bytes", usage.index},
-                   {"other_bytes", usage.other},
-                   {"messages", usage.messages},
-                   {"deliveries", usage.deliveries},
-                   {"received_bytes", usage.received_bytes},
-                   {"message_bytes", usage.message_bytes},
-                   {"segments", usage.segment_count},
-                   {"journal_files", usage.journal_count},
-                   {"growth_bytes_a_day", static_cast<uint64_t>(view.growth_bytes_a_day)},
-                   {"growth_days", view.growth_days},
-                   {"full_date", std::move(full)},
-                   {"now", format_rfc3339(view.now)}});
-}
-
 std::string error_json(const Error& error) {
   return finished({{"schema", "error/1"},
                    {"error", {{"code", code_name(error.code)}, {"message", error.what}, {"hint", error.hint}}}});

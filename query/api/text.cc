@@ -17,7 +17,6 @@ constexpr std::string_view kRed = "\x1b[31m";
 constexpr std::string_view kGreen = "\x1b[32m";
 constexpr std::string_view kYellow = "\x1b[33m";
 constexpr size_t kIdDigits = 16;  // of a digest: enough to be unique, short enough to copy
-constexpr size_t kBarCells = 40;
 
 class Writer {
  public:
@@ -151,13 +150,6 @@ void write_variant(const VariantView& variant, Writer* writer) {
   };
   write_fields("-", variant.only_here);  // as diff shows what the other one lacks and has
   write_fields("+", variant.only_there);
-}
-
-std::string percent(uint64_t part, uint64_t whole) {
-  char text[16];
-  std::snprintf(text, sizeof text, "%5.1f %%",
-                whole == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole));
-  return text;
 }
 
 }  // namespace
@@ -363,47 +355,6 @@ std::string status_text(const StatusView& view, const TextStyle& style) {
   }
   if (!view.alerts_note.empty()) writer.field("Alerts", writer.paint(kRed, one_line(view.alerts_note)));
   for (const std::string& alarm : view.archive.alarms) writer.field("Alarm", writer.paint(kRed, one_line(alarm)));
-  return writer.take();
-}
-
-std::string capacity_text(const CapacityView& view, const TextStyle& style) {
-  Writer writer(style);
-  const ArchiveUsage& usage = view.usage;
-  const uint64_t used = usage.total();
-  double share = view.cap_bytes == 0 ? 1.0 : static_cast<double>(used) / static_cast<double>(view.cap_bytes);
-  auto cells = std::min(kBarCells, static_cast<size_t>(share * static_cast<double>(kBarCells) + 0.5));
-  std::string_view colour = share >= 0.9 ? kRed : share >= 0.7 ? kYellow : kGreen;
-  writer.line(writer.paint(kBold, size_text(used)) + " of " + size_text(view.cap_bytes) + " used");
-  writer.line("[" + writer.paint(colour, std::string(cells, '#')) + std::string(kBarCells - cells, '.') + "] " +
-              percent(used, view.cap_bytes));
-  writer.line("");
-  const std::pair<const char*, uint64_t> kParts[] = {{"segments", usage.segments},
-                                                     {"journal", usage.journal},
-                                                     {"catalog", usage.catalog},
-                                                     {"index", usage.index},
-                                                     {"other", usage.other}};
-  for (const auto& [name, bytes] : kParts) {
-    char row[96];
-    std::snprintf(row, sizeof row, "  %-10s %12s  %s", name, size_text(bytes).c_str(), percent(bytes, used).c_str());
-    writer.line(row);
-  }
-  writer.line("");
-  writer.line("  " + plural(usage.messages, "message") + " in " + plural(usage.deliveries, "delivery") + ", " +
-              size_text(usage.received_bytes) + " received");
-  if (usage.received_bytes > 0)
-    writer.line("  everything together takes " + percent(used, usage.received_bytes).substr(0) +
-                " of what was received");
-  writer.line("  " + size_text(view.free_bytes) + " free on this file system");
-  if (view.growth_bytes_a_day >= 1) {
-    auto a_day = static_cast<uint64_t>(view.growth_bytes_a_day);
-    std::string text = "  grows by " + size_text(a_day) + " a day (last " + plural(view.growth_days, "day") + ")";
-    double days = used >= view.cap_bytes ? 0 : static_cast<double>(view.cap_bytes - used) / view.growth_bytes_a_day;
-    if (days < 36'500) text += ", full about " + query::format_day(view.now / kNsPerDay + static_cast<int64_t>(days));
-    writer.line(text);
-  } else {
-    writer.line("  growth is known after 7 days of capture");
-  }
-  if (used >= view.cap_bytes) writer.line(writer.paint(kRed, "  the cap is reached: raise it, or move the archive"));
   return writer.take();
 }
 

@@ -19,7 +19,6 @@ constexpr size_t kMaxVariants = 1'000;
 constexpr uint64_t kFewJoins = 5;    // copies that differ are no alarm below
 constexpr size_t kMaxCompared = 20;  // whose bytes are read
 constexpr size_t kMaxRecipients = 20'000;
-constexpr int64_t kGrowthDays = 90;
 constexpr int64_t kWeek = 7;
 
 Result<Digest> find(const Archive& archive, const std::string& id) {
@@ -142,32 +141,6 @@ void compare(std::string_view here, std::string_view there, VariantView* variant
   };
   variant->only_here = left_over(a.headers, b.headers);
   variant->only_there = left_over(b.headers, a.headers);
-}
-
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  if (values.size() % 2 == 1) return *middle;
-  return (*middle + *std::max_element(values.begin(), middle)) / 2;
-}
-
-void estimate_growth(CapacityView* view) {
-  const ArchiveUsage& usage = view->usage;
-  if (usage.days.empty() || usage.message_bytes == 0) return;
-  int64_t today = view->now / kNsPerDay;
-  int64_t first = std::max(usage.days.begin()->first, today - kGrowthDays);
-  if (today - first < kWeek) return;
-  // What is new takes as much room on disk as what there is.
-  double on_disk = static_cast<double>(usage.total()) / static_cast<double>(usage.message_bytes);
-  std::array<std::vector<double>, kWeek> weekdays;
-  for (int64_t day = first; day < today; ++day) {
-    auto known = usage.days.find(day);
-    double bytes = known == usage.days.end() ? 0 : static_cast<double>(known->second.new_bytes);
-    weekdays[static_cast<size_t>((day % kWeek + kWeek) % kWeek)].push_back(bytes * on_disk);
-  }
-  for (const std::vector<double>& weekday : weekdays) view->growth_bytes_a_day += median(weekday) / kWeek;
-  view->growth_days = static_cast<uint64_t>(today - first);
 }
 
 }  // namespace
@@ -308,16 +281,6 @@ Result<StatusView> status(const Archive& archive, UnixNs now) {
   view.has_index = (*searcher)->has_index();
   ARCH_TRY(view.building, index::building(archive.directory()));
   ARCH_TRY(view.index, (*searcher)->completeness());
-  return view;
-}
-
-Result<CapacityView> capacity(const Archive& archive, uint64_t cap_bytes, UnixNs now) {
-  CapacityView view;
-  view.cap_bytes = cap_bytes;
-  view.now = now;
-  ARCH_TRY(view.usage, archive.usage());
-  ARCH_TRY(view.free_bytes, Fs::real().free_bytes(archive.directory()));
-  estimate_growth(&view);
   return view;
 }
 

@@ -139,7 +139,7 @@ struct App::State {
         log(given_log),
         aliases(given_aliases),
         facets(archive),
-        pages(archive, {options.timezone, options.cap_bytes, aliases, &facets}),
+        pages(archive, {options.timezone, options.cap_bytes, options.reserve_bytes, aliases, &facets}),
         exports(archive),
         mcp(archive, mcp_options(), [this](const mcp::Call& call) {
           const Access access{call.who.empty() ? "" : "token:" + call.who,
@@ -166,6 +166,7 @@ struct App::State {
     out.version = options.version;
     out.timezone = options.timezone;
     out.cap_bytes = options.cap_bytes;
+    out.reserve_bytes = options.reserve_bytes;
     out.max_result_bytes = options.mcp_result_bytes;
     out.aliases = aliases;
     return out;
@@ -357,8 +358,8 @@ struct App::State {
       return view ? json(api::status_json(*view)) : problem_of(view.error());
     }
     if (path[0] == "capacity" && path.size() == 1) {
-      auto view = api::capacity(archive, options.cap_bytes, Clock::system().now());
-      return view ? json(api::capacity_json(*view)) : problem_of(view.error());
+      auto report = capacity::report(archive, options.cap_bytes, options.reserve_bytes, Clock::system().now());
+      return report ? json(api::capacity_json(*report)) : problem_of(report.error());
     }
     if (path[0] == "threads" && path.size() == 2) {
       access->action = "thread";
@@ -508,6 +509,15 @@ struct App::State {
     return out;
   }
 
+  static std::string label_value(const std::string& text) {
+    std::string out;
+    for (const char c : text) {
+      if (c == '\\' || c == '"') out += '\\';
+      out += c == '\n' ? ' ' : c;
+    }
+    return out;
+  }
+
   Response metrics() const {
     std::string out;
     auto metric = [&](const std::string& name, const std::string& help, const std::string& value,
@@ -518,7 +528,9 @@ struct App::State {
       out += name + labels + " " + value + "\n";
     };
     metric("archd_build_info", "Version of the running program.", "1", "{version=\"" + options.version + "\"}");
-    if (auto usage = archive.usage()) {
+    auto report = capacity::report(archive, options.cap_bytes, options.reserve_bytes, Clock::system().now());
+    if (report) {
+      const ArchiveUsage* usage = &report->usage;
       metric("archd_messages_total", "Distinct messages in the archive.", std::to_string(usage->messages));
       metric("archd_deliveries_total", "Deliveries in the archive.", std::to_string(usage->deliveries));
       for (const auto& [kind, bytes] : {std::pair<const char*, uint64_t>{"segments", usage->segments},
@@ -529,8 +541,23 @@ struct App::State {
         metric("archd_store_bytes", "Bytes on disk.", std::to_string(bytes), std::string("{kind=\"") + kind + "\"}");
     }
     metric("archd_store_cap_bytes", "The cap.", std::to_string(options.cap_bytes));
-    if (auto free = Fs::real().free_bytes(archive.directory()))
-      metric("archd_store_free_bytes", "Free on the file system.", std::to_string(*free));
+    if (report) {
+      metric("archd_store_free_bytes", "Free on the file systems, above their reserves.",
+             std::to_string(report->free_bytes));
+      const capacity::Forecast& forecast = report->forecast;
+      if (forecast.known)
+        metric("archd_store_growth_bytes_per_day", "What a day adds, over the next year.",
+               std::to_string(static_cast<uint64_t>(forecast.bytes_a_day)));
+      for (const auto& [which, day] :
+           {std::pair("earliest", forecast.full().earliest), std::pair("likely", forecast.full().likely),
+            std::pair("latest", forecast.full().latest)})
+        if (day)
+          metric("archd_store_full_timestamp_seconds", "When the cap is reached.", std::to_string(*day * 86'400),
+                 std::string("{estimate=\"") + which + "\"}");
+      for (const ArchiveUsage::Volume& volume : report->usage.volumes)
+        metric("archd_volume_up", "1: the volume can be read.", volume.missing.empty() ? "1" : "0",
+               "{volume=\"" + label_value(volume.path) + "\"}");
+    }
     if (auto view = api::status(archive, Clock::system().now())) {
       metric("archd_index_pending_messages", "Deliveries stored and not searchable yet.",
              std::to_string(view->index.pending));

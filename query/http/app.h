@@ -17,6 +17,7 @@ struct AppOptions {
   std::string version;
   std::string timezone = "Europe/Paris";
   uint64_t cap_bytes = 100ull << 30;
+  uint64_t reserve_bytes = 2ull << 30;
   std::vector<std::string> hosts;            ///< names by which it is asked, besides localhost and *.ts.net
   std::vector<std::string> origins;          ///< of browsers' requests besides those of the hosts themselves
   std::vector<std::string> admins;           ///< logins; empty: everybody whom the tailnet lets in

@@ -18,6 +18,7 @@ struct Options {
   std::string version = "0";  ///< of the server, as clients are told
   std::string timezone = "UTC";
   uint64_t cap_bytes = 100ull << 30;
+  uint64_t reserve_bytes = 2ull << 30;
   size_t max_result_bytes = 256u << 10;
   const Aliases* aliases = nullptr;
 };

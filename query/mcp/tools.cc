@@ -542,7 +542,8 @@ class Tool {
 
   ToolAnswer archive_status() {
     const api::StatusView view = value_or_throw(api::status(archive_, Clock::system().now()));
-    const api::CapacityView capacity = value_or_throw(api::capacity(archive_, options_.cap_bytes, view.now));
+    const capacity::Report report =
+        value_or_throw(capacity::report(archive_, options_.cap_bytes, options_.reserve_bytes, view.now));
     uint64_t messages = view.messages, events = view.deliveries;
     if (caller_.token.restriction.restricts()) {
       search::Request all = request("");
@@ -551,7 +552,6 @@ class Tool {
       messages = answer.messages;
       events = answer.messages;
     }
-    const uint64_t used = capacity.usage.total();
     ToolAnswer out;
     Json alerts = Json::array();
     for (const Alert& alert : view.alerts) alerts.push_back(alert.text.subject_en);
@@ -561,9 +561,12 @@ class Tool {
         {"events", events},
         {"index", index_value(view.index)},
         {"storage",
-         {{"used", used},
-          {"cap", capacity.cap_bytes},
-          {"percent", capacity.cap_bytes == 0 ? 0 : used * 100 / capacity.cap_bytes}}},
+         {{"used", report.used_bytes},
+          {"cap", report.cap_bytes},
+          {"percent", static_cast<uint64_t>(report.used_share() * 100)},
+          {"full_date", report.forecast.full().likely
+                            ? Json(format_rfc3339(*report.forecast.full().likely * kNsPerDay).substr(0, 10))
+                            : Json(nullptr)}}},
         {"integrity",
          {{"verified_since", view.verified.oldest == 0 ? std::string() : format_rfc3339(view.verified.oldest)},
           {"damaged_segments", view.verified.damaged}}},

@@ -14,6 +14,7 @@
 
 #include "engine/archive.h"
 #include "query/api/api.h"
+#include "query/capacity/capacity.h"
 #include "query/search/facets.h"
 #include "query/search/search.h"
 
@@ -22,6 +23,7 @@ namespace arch::page {
 struct Options {
   std::string timezone = "Europe/Paris";
   uint64_t cap_bytes = 100ull << 30;
+  uint64_t reserve_bytes = 2ull << 30;
   const Aliases* aliases = nullptr;            ///< of mailboxes; may be null
   const search::FacetTable* facets = nullptr;  ///< may be null: then results have none
 };
@@ -75,5 +77,8 @@ class Pages {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// The report as one HTML file that loads nothing; `language` is "fr" or "en". Any thread.
+std::string capacity_document(const capacity::Report& report, std::string_view language);
 
 }  // namespace arch::page

@@ -97,7 +97,7 @@ TEST(PageStrings, EveryNameInATemplateHasAWord) {
     // Whatever comes out unescaped was made by this folder's own code.
     const std::regex raw("\\{\\{\\{([a-z_]+)\\}\\}\\}");
     for (std::sregex_iterator each(content.begin(), content.end(), raw), end; each != end; ++each)
-      EXPECT_THAT((std::set<std::string>{"content", "snippet", "body"}), testing::Contains((*each)[1]))
+      EXPECT_THAT((std::set<std::string>{"content", "snippet", "body", "style"}), testing::Contains((*each)[1]))
           << entry.path();
   }
   EXPECT_GT(seen, 60u);
@@ -323,6 +323,52 @@ TEST_F(PageTest, CapacityStatusAndFilesAnswer) {
   EXPECT_FALSE(Pages::has("/api/v1/search"));
   const Response english = get("/", {{"lang", "en"}});
   EXPECT_THAT(english.headers, testing::Contains(testing::Pair("Set-Cookie", HasSubstr("lang=en;"))));
+}
+
+// Two years of mail of a company, without an archive.
+capacity::Report two_years() {
+  ArchiveUsage usage;
+  const int64_t first = days_from_civil(2025, 1, 1);
+  for (int64_t day = first; day < first + 760; ++day)
+    usage.days[day] = {900, 80'000'000 + static_cast<uint64_t>(day % 7) * 9'000'000,
+                       70'000'000 + static_cast<uint64_t>(day % 7) * 9'000'000, 0};
+  usage.days[first + 300].new_bytes += 4'000'000'000;
+  usage.days[first + 300].imported_bytes = 4'000'000'000;
+  usage.messages = 650'000;
+  usage.deliveries = 700'000;
+  usage.segments = 30ull << 30;
+  usage.index = 4ull << 30;
+  usage.packed_raw = 90ull << 30;
+  usage.packed_unpacked = 60ull << 30;
+  usage.packed_stored = 30ull << 30;
+  usage.received_bytes = 100ull << 30;
+  usage.message_bytes = 95ull << 30;
+  usage.volumes = {{"/srv/mail", true, "", 30ull << 30, 300, 60ull << 30, 0, 1},
+                   {"/mnt/two & three", false, "nothing of it is at /mnt", 0, 0, 0, 0, 0}};
+  std::map<ArchiveUsage::AccountKey, ArchiveUsage::Account> accounts;
+  const int32_t month = 2027 * 12;
+  for (int i = 0; i < 33; ++i)
+    accounts[{month, AccountKind::kMailbox, "p" + std::to_string(i) + "<b>@dupont.example"}] = {
+        1, 9'000'000'000ull / (i + 1), 9'000'000'000ull / (i + 1)};
+  for (const char* kind : {"text", "images", "pdf", "office", "archives", "other"})
+    accounts[{month, AccountKind::kContent, kind}] = {1, 5'000'000'000, 4'000'000'000};
+  return capacity::report_of(usage, accounts, 100ull << 30, 2ull << 30, (first + 760) * kNsPerDay);
+}
+
+TEST(CapacityDocument, IsOneFileThatLoadsNothingAndEscapes) {
+  for (const char* language : {"fr", "en"}) {
+    const std::string html = capacity_document(two_years(), language);
+    if (const char* directory = std::getenv("ARCH_KEEP_PAGES"))
+      std::ofstream(std::string(directory) + "/capacity-" + language + ".html") << html;
+    EXPECT_THAT(html, testing::Not(testing::ContainsRegex("(src|href)=\"[^d#]")));
+    EXPECT_THAT(html, testing::Not(HasSubstr("url(")));
+    EXPECT_THAT(html, testing::Not(HasSubstr("<b>")));
+    EXPECT_THAT(html, HasSubstr("p0&lt;b&gt;@dupont.example"));
+    EXPECT_THAT(html, HasSubstr("/mnt/two &amp; three"));
+    EXPECT_THAT(html, HasSubstr(std::string("lang=\"") + language));
+    EXPECT_THAT(html, HasSubstr("<time datetime=\"20"));
+    EXPECT_THAT(html, testing::Not(HasSubstr("{{")));
+  }
 }
 
 }  // namespace

@@ -21,8 +21,8 @@ namespace arch::page {
   X(source) X(text) X(html) X(html_advice) X(links) X(remote_blocked) X(all_headers) X(deliveries)                \
   X(delivery_how) X(delivery_from) X(delivery_to) X(queue_id) X(client) X(login) X(variants) X(same_text)         \
   X(other_text) X(only_here) X(only_there) X(attachment) X(type) X(back) X(no_text) X(cut) X(used) X(of_cap)      \
-  X(free) X(what_fills) X(segments) X(journal) X(catalog) X(index) X(other) X(received_bytes) X(compared)         \
-  X(growth) X(per_day) X(full_about) X(growth_later) X(cap_reached) X(per_month) X(month) X(mails) X(healthy)     \
+  X(what_fills) X(segments) X(journal) X(catalog) X(index) X(other) X(received_bytes) X(compared)         \
+  X(cap_reached) X(per_month) X(month) X(mails) X(healthy)     \
   X(alarms) X(messages) X(deliveries_count) X(newest_mail) X(rebuilding) X(own_domains) X(no_own_domains)         \
   X(two_ways) X(encrypted) X(bounce) X(partial) X(people) X(months) X(types) X(narrow) X(export_all)              \
   X(export_as) X(export_done) X(who) X(notice) X(did_you_mean) X(today) X(yesterday) X(list)         \
@@ -30,7 +30,12 @@ namespace arch::page {
   X(pending_bytes) X(relevance) X(saved) X(select) X(senders) X(export_whole) X(export_selected) X(export_format)   \
   X(format_zip) X(format_mbox) X(format_jsonl) X(reason) X(export_running) X(export_failed) X(export_kept)          \
   X(read_text) X(no_part_text) X(thread_missing) X(thread_cut) X(proof) X(proof_missing) X(proof_failed) X(canary)  \
-  X(canary_failed) X(verified) X(never) X(good) X(people_of_thread) X(facets_soon) X(came_since) X(nothing_selected) X(download_file)
+  X(canary_failed) X(verified) X(never) X(good) X(people_of_thread) X(facets_soon) X(came_since) X(nothing_selected) X(download_file) \
+  X(forecast) X(no_history) X(reached_col) X(earliest) X(likely) X(latest) X(beyond) X(a_month)                   \
+  X(more_each_year) X(disks_end) X(add_room) X(not_stored) X(mails_again) X(parts_again) X(compression)           \
+  X(content) X(mailbox) X(domain) X(last_year) X(volume) X(room_free) X(reserve) X(missing) X(kind_text)          \
+  X(kind_images) X(kind_pdf) X(kind_office) X(kind_archives) X(kind_other) X(mailbox_note) X(imported) X(share)   \
+  X(history_days) X(done)
 // clang-format on
 
 struct Strings {

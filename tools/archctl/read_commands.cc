@@ -4,6 +4,8 @@
 #include <cstdio>
 
 #include "query/api/api.h"
+#include "query/capacity/capacity.h"
+#include "query/page/page.h"
 #include "query/search/search.h"
 #include "tools/archctl/access.h"
 #include "tools/common/terminal.h"
@@ -122,11 +124,29 @@ int run_status(const Invocation& invocation) {
 }
 
 int run_capacity(const Invocation& invocation) {
+  int forms = 0;
+  for (const char* form : {"json", "csv", "html", "check"}) forms += invocation.has(form) ? 1 : 0;
+  if (forms > 1) return usage_error("one of --json, --csv, --html and --check is wanted", "capacity");
+  const std::string language = invocation.value("lang", "fr");
+  if (language != "fr" && language != "en") return usage_error("--lang is fr or en", "capacity");
+  const auto failed = [&](const Error& error) {
+    if (!invocation.has("check")) return complain_in(invocation, error);
+    print("CAPACITY UNKNOWN - " + error.what + "\n");
+    return 3;
+  };
   auto archive = open_reader(invocation);
-  if (!archive) return complain_in(invocation, archive.error());
-  auto view = api::capacity(**archive, invocation.config.cap_bytes, Clock::system().now());
-  if (!view) return complain_in(invocation, view.error());
-  print(invocation.has("json") ? api::capacity_json(*view) : api::capacity_text(*view, text_style(invocation)));
+  if (!archive) return failed(archive.error());
+  auto report = capacity::report(**archive, invocation.config.cap_bytes, invocation.config.reserve_bytes,
+                                 Clock::system().now());
+  if (!report) return failed(report.error());
+  if (invocation.has("check")) {
+    print(api::capacity_check(*report));
+    return capacity::monitoring_state(*report);
+  }
+  print(invocation.has("json")   ? api::capacity_json(*report)
+        : invocation.has("csv")  ? api::capacity_csv(*report)
+        : invocation.has("html") ? page::capacity_document(*report, language)
+                                 : api::capacity_text(*report, text_style(invocation)));
   return 0;
 }
 

@@ -296,12 +296,29 @@ const std::vector<Command>& commands() {
        "Look after",
        "[OPTION]...",
        "Report space used, saved and left",
-       "Space used against archive.cap_bytes of the configuration (100G unless set), by part; what storing "
-       "attachments once "
-       "and compressing saved; growth by day and month.",
-       {kJson},
-       {{0, "reported"}, kNoArchive, kReadError},
-       {{"archctl capacity --json | jq '.used_bytes / .cap_bytes'", ""}},
+       "Space used against archive.cap_bytes of the configuration (100G unless set); when 70, 80, 90 and 100 % of it "
+       "are "
+       "reached (earliest, likely, latest; docs/capacity.md says how); what fills it and who; what storing "
+       "attachments "
+       "once and compressing saved; the room of each volume.\n\n"
+       "--check prints one line for a monitoring system. It warns from 70 % on, when the likely day is nearer than "
+       "180 "
+       "days and when the disks end before the cap; critical is 90 %, 30 days, a missing volume, a disk at its "
+       "reserve.",
+       {kJson,
+        {"csv", 0, "", "months, directions, contents, domains and mailboxes as CSV"},
+        {"html", 0, "", "the report as one HTML file with charts, nothing to be loaded"},
+        {"lang", 0, "fr|en", "of --html (fr)"},
+        {"check", 0, "", "one line and an exit status for a monitoring system"}},
+       {{0, "reported; --check: all well"},
+        {1, "--check: warning"},
+        {2, "--check: critical"},
+        {3, "--check: unknown, the archive cannot be read"},
+        kNoArchive,
+        kReadError},
+       {{"archctl capacity --json | jq '.used_bytes / .cap_bytes'", ""},
+        {"archctl capacity --html >capacity.html", "for a manager"},
+        {"archctl capacity --check", "as a Nagios or Icinga plugin"}},
        0,
        0,
        run_capacity},

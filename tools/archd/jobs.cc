@@ -4,6 +4,8 @@
 #include <random>
 
 #include "ingest/reconcile/reconcile.h"
+#include "query/api/api.h"
+#include "query/capacity/capacity.h"
 #include "query/saved/saved.h"
 #include "tools/archd/log.h"
 #include "tools/mail/client.h"
@@ -15,9 +17,10 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr UnixNs kHour = 3600 * kNsPerSecond;
-constexpr UnixNs kLogWindow = 8 * kNsPerDay;  // Postfix gives a mail up after 5 days (maximal_queue_lifetime)
-constexpr size_t kExceptionsKept = 100;       // in the state file
-constexpr size_t kExceptionsTold = 20;        // in a mail
+constexpr UnixNs kCapacityEvery = 60 * kNsPerSecond;  // a disk can fill, and a volume go away, between two looks
+constexpr UnixNs kLogWindow = 8 * kNsPerDay;          // Postfix gives a mail up after 5 days (maximal_queue_lifetime)
+constexpr size_t kExceptionsKept = 100;               // in the state file
+constexpr size_t kExceptionsTold = 20;                // in a mail
 
 Result<void> keep(const Archive& archive, const std::string& name, const Json& state) {
   return replace_file(archive.directory() + "/state/" + name,
@@ -110,6 +113,7 @@ void Jobs::add_to(Scheduler* scheduler) {
   if (!config_.mta_log.empty())
     scheduler->add("reconcile", kNsPerDay, [this](const Stop& stop) { return reconcile(stop); });
   scheduler->add("silence", 10 * 60 * kNsPerSecond, [this](const Stop& stop) { return watch_for_silence(stop); });
+  scheduler->add("capacity", kCapacityEvery, [this](const Stop& stop) { return watch_capacity(stop); });
   scheduler->add("saved", 5 * kNsPerSecond, [this](const Stop& stop) { return run_saved(stop); });
   scheduler->add("mail", 10 * kNsPerSecond, [this](const Stop& stop) { return send_mail(stop); });
 }
@@ -189,6 +193,16 @@ Result<std::optional<UnixNs>> Jobs::watch_for_silence(const Stop& stop) {
     ARCH_TRY(bool stood, book_.clear("silence"));
     if (stood) log("info", "mail comes again");
   }
+  return std::nullopt;
+}
+
+Result<std::optional<UnixNs>> Jobs::watch_capacity(const Stop&) {
+  ARCH_TRY(capacity::Report report,
+           capacity::report(archive_, config_.cap_bytes, config_.reserve_bytes, Clock::system().now()));
+  ARCH_TRY(std::vector<std::string> fresh, capacity::tell(report, &book_));
+  std::string line = api::capacity_check(report);
+  line.resize(line.find(" | "));
+  for (const std::string& key : fresh) log("warn", "alert " + key + ": " + line);
   return std::nullopt;
 }
 

@@ -25,6 +25,7 @@ class Jobs {
   using Stop = std::function<bool()>;
   Result<std::optional<UnixNs>> reconcile(const Stop& stop);
   Result<std::optional<UnixNs>> watch_for_silence(const Stop& stop);
+  Result<std::optional<UnixNs>> watch_capacity(const Stop& stop);
   Result<std::optional<UnixNs>> run_saved(const Stop& stop);
   Result<std::optional<UnixNs>> send_mail(const Stop& stop);
   std::string sender() const;

@@ -49,6 +49,7 @@ struct Web::State {
       options.version = ARCH_VERSION;
       options.timezone = config.timezone;
       options.cap_bytes = config.cap_bytes;
+      options.reserve_bytes = config.reserve_bytes;
       options.hosts = config.http_hosts;
       options.origins = config.http_origins;
       options.admins = config.http_admins;

@@ -1,18 +1,10 @@
-// Capacity and status, from the same views as archctl's.
-#include <algorithm>
-#include <map>
-
-#include "query/language/dates.h"
+// The status, from the same view as archctl's.
 #include "query/page/context.h"
 #include "query/page/format.h"
 
 namespace arch::page {
 
 namespace {
-
-constexpr size_t kMonths = 36;  // of the chart
-constexpr double kChartHeight = 140;
-constexpr double kBarStep = 24;
 
 Data row(std::string name, std::string value) {
   Data one{Data::type::object};
@@ -21,93 +13,7 @@ Data row(std::string name, std::string value) {
   return one;
 }
 
-struct Month {
-  uint64_t mails = 0, bytes = 0;
-};
-
-void months(const ArchiveUsage& usage, const Strings& strings, Data* data) {
-  std::map<std::pair<int64_t, unsigned>, Month> by_month;
-  for (const auto& [day, counts] : usage.days) {
-    const Date date = civil(day);
-    Month& month = by_month[{date.year, date.month}];
-    month.mails += counts.deliveries;
-    month.bytes += counts.bytes;
-  }
-  while (by_month.size() > kMonths) by_month.erase(by_month.begin());
-  uint64_t most = 1;
-  for (const auto& [when, month] : by_month) most = std::max(most, month.bytes);
-  Data list{Data::type::list};
-  double x = 0;
-  for (const auto& [when, month] : by_month) {
-    const double height = kChartHeight * static_cast<double>(month.bytes) / static_cast<double>(most);
-    Data one{Data::type::object};
-    one.set("x", std::to_string(x + 2));
-    one.set("y", std::to_string(kChartHeight - height));
-    one.set("w", std::to_string(kBarStep - 4));
-    one.set("h", std::to_string(height));
-    one.set("tx", std::to_string(x + kBarStep / 2));
-    one.set("name", month_text(when.first, when.second, strings));
-    if (when.second % 3 == 1) one.set("label", std::to_string(when.second) + "/" + std::to_string(when.first % 100));
-    one.set("count", number_text(month.mails, strings));
-    one.set("size", size_text(month.bytes, strings));
-    list.push_back(one);
-    x += kBarStep;
-  }
-  data->set("months", list);
-  data->set("has_months", by_month.size() > 1);
-  data->set("chart_width", std::to_string(std::max(x, 240.0)));
-}
-
 }  // namespace
-
-Response capacity_page(const Context& context) {
-  auto view = api::capacity(context.archive, context.options.cap_bytes, context.now);
-  if (!view) return problem_page(context, view.error());
-  const Strings& strings = context.strings;
-  const ArchiveUsage& usage = view->usage;
-  const uint64_t used = usage.total();
-  const double share = view->cap_bytes == 0 ? 1 : static_cast<double>(used) / static_cast<double>(view->cap_bytes);
-  Data data{Data::type::object};
-  data.set("t", context.words());
-  data.set("used", size_text(used, strings));
-  data.set("cap", size_text(view->cap_bytes, strings));
-  data.set("percent", percent_text(share, strings));
-  data.set("gauge", std::to_string(std::min(1000.0, share * 1000)));
-  data.set("level", std::string(share >= 0.9 ? "full" : share >= 0.7 ? "high" : "low"));
-  data.set("reached", used >= view->cap_bytes);
-  Data parts{Data::type::list};
-  for (const auto& [name, bytes] :
-       {std::pair(strings.segments, usage.segments), std::pair(strings.journal, usage.journal),
-        std::pair(strings.catalog, usage.catalog), std::pair(strings.index, usage.index),
-        std::pair(strings.other, usage.other)}) {
-    Data one{Data::type::object};
-    one.set("name", std::string(name));
-    one.set("size", size_text(bytes, strings));
-    one.set("percent", percent_text(used == 0 ? 0 : static_cast<double>(bytes) / static_cast<double>(used), strings));
-    parts.push_back(one);
-  }
-  data.set("parts", parts);
-  data.set("messages", mails_text(usage.messages, strings));
-  data.set("received", size_text(usage.received_bytes, strings));
-  if (usage.received_bytes > 0)
-    data.set("ratio", percent_text(static_cast<double>(used) / static_cast<double>(usage.received_bytes), strings));
-  data.set("free", size_text(view->free_bytes, strings));
-  if (view->growth_bytes_a_day >= 1) {
-    data.set("growth", size_text(static_cast<uint64_t>(view->growth_bytes_a_day), strings));
-    const double days =
-        used >= view->cap_bytes ? 0 : static_cast<double>(view->cap_bytes - used) / view->growth_bytes_a_day;
-    if (days < 36'500) {
-      const int64_t day = local_day(context.now, context.zone) + static_cast<int64_t>(days);
-      data.set("full", day_text(day, INT64_MIN + 2, strings));
-      data.set("full_iso", query::format_day(day));
-    }
-  }
-  months(usage, strings, &data);
-  Response response =
-      page_around(context, render("capacity.mustache", data), std::string(strings.capacity), "single", "capacity");
-  response.action = "capacity";
-  return response;
-}
 
 Response status_page(const Context& context) {
   auto view = api::status(context.archive, context.now);
