@@ -90,6 +90,7 @@ Result<std::unique_ptr<Archive>> Archive::open(Fs& fs, Clock& clock, const std::
   state.file = file;
   state.own_domains = options.own_domains;
   if (mode == Mode::kEngine) {
+    ARCH_TRY_VOID(check_no_backup(fs, path));
     ARCH_TRY(state.engine_lock, fs.open_read(path + "/archive.toml"));
     ARCH_TRY(bool locked, state.engine_lock->try_lock());
     if (!locked) {
@@ -273,6 +274,7 @@ Result<RecordRef> Archive::append(Delivery delivery, std::string message) {
   {
     std::lock_guard lock(state_->append_mutex);
     if (!state_->commit) {
+      ARCH_TRY_VOID(check_no_backup(state_->fs, state_->directory));
       GroupCommit::Options options;
       options.reserve_free_bytes = state_->reserve_free_bytes;
       ARCH_TRY(state_->commit, GroupCommit::create(state_->fs, state_->clock, journal_directory(state_->directory),
@@ -314,6 +316,7 @@ Result<void> Archive::append_staged(Delivery delivery, std::string message) {
   state.staged_messages.push_back(std::move(message));
   for (int attempt = 0;; ++attempt) {
     if (!state.staging) {
+      ARCH_TRY_VOID(check_no_backup(state.fs, state.directory));
       JournalWriter::Options options;
       options.reserve_bytes = std::max<uint64_t>(
           kStagingFileBytes, size + encode_delivery(delivery).size() + journal_format::kHeaderSize + 1024);

@@ -99,6 +99,16 @@ std::string catalog_directory(const std::string& archive) { return archive + "/c
 std::string index_directory(const std::string& archive) { return archive + "/index"; }
 std::string tmp_directory(const std::string& archive) { return archive + "/tmp"; }
 
+std::string backup_mark_path(const std::string& directory) { return directory + "/backup"; }
+
+Result<void> check_no_backup(Fs& fs, const std::string& directory) {
+  ARCH_TRY(bool marked, fs.exists(backup_mark_path(directory)));
+  if (marked)
+    return fail(Code::kDenied, directory + " is a copy made by archctl backup; nothing is to be added to it",
+                "make an archive from it: archctl restore " + directory + " NEW");
+  return {};
+}
+
 Result<ArchiveFile> create_archive(Fs& fs, const std::string& directory, UnixNs now) {
   std::string path = directory;
   while (path.size() > 1 && path.back() == '/') path.pop_back();

@@ -25,6 +25,11 @@ std::string catalog_directory(const std::string& archive);   // ARCHIVE/catalog
 std::string index_directory(const std::string& archive);     // ARCHIVE/index
 std::string tmp_directory(const std::string& archive);       // ARCHIVE/tmp
 
+/// The file that says that a directory is a copy made by `archctl backup`: read, and never worked on.
+std::string backup_mark_path(const std::string& directory);
+/// kDenied for such a copy, with what to do; what would write asks first.
+Result<void> check_no_backup(Fs& fs, const std::string& directory);
+
 /// Makes `directory` (parents too) with journal/, segments/, catalog/, index/, tmp/ and archive.toml, which is
 /// written last, synced and renamed into place: a directory without it is no archive. Errors: kExists (an archive is
 /// there, or the directory holds other files), kFull, kDenied, kIo.

@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <map>
 #include <memory>
-#include <thread>
 
 #include "engine/base/mutant.h"
+#include "engine/io/throttle.h"
 #include "engine/journal/archive_file.h"
 #include "engine/journal/journal_reader.h"
 #include "engine/segment/segment_reader.h"
@@ -18,26 +17,6 @@ namespace arch {
 namespace {
 
 constexpr uint64_t kBlockCacheBytes = 64ull << 20;
-
-// Reads no faster than it is told to: a verification beside the daemon leaves the disk to those who wait for it.
-class Throttle {
- public:
-  Throttle(uint64_t bytes_per_second, const std::function<bool()>& stop) : rate_(bytes_per_second), stop_(stop) {}
-  void took(uint64_t bytes) {
-    if (rate_ == 0) return;
-    taken_ += bytes;
-    const auto due = begun_ + std::chrono::microseconds(taken_ * 1'000'000 / rate_);
-    while (std::chrono::steady_clock::now() < due && !(stop_ && stop_()))
-      std::this_thread::sleep_until(std::min(due, std::chrono::steady_clock::now() + kLongestSleep));
-  }
-
- private:
-  static constexpr std::chrono::milliseconds kLongestSleep{100};
-  const uint64_t rate_;
-  const std::function<bool()>& stop_;
-  const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
-  uint64_t taken_ = 0;
-};
 
 class ThrottledFile : public File {
  public:

@@ -46,6 +46,7 @@ bool is_plain(std::string_view text) {
 }  // namespace
 
 void Log::line(Level level, std::string_view event, const Fields& fields) {
+  if (level < least_) return;
   std::string time = format_rfc3339(clock_.now(), 3);
   std::string out;
   if (json_) {

@@ -16,7 +16,9 @@ enum class Level { kInfo, kWarning, kError };
 
 class Log : public ingest::Observer {
  public:
-  Log(Clock& clock, bool json, ServiceManager& manager) : clock_(clock), json_(json), manager_(manager) {}
+  /// Lines below `least` are not written.
+  Log(Clock& clock, bool json, Level least, ServiceManager& manager)
+      : clock_(clock), json_(json), least_(least), manager_(manager) {}
 
   using Fields = std::vector<std::pair<std::string_view, std::string>>;
   /// "2026-11-25T03:34:56Z info stored queue_id=4ABC size=123 …", or the same as one JSON object.
@@ -31,6 +33,7 @@ class Log : public ingest::Observer {
  private:
   Clock& clock_;
   const bool json_;
+  const Level least_;
   ServiceManager& manager_;
 };
 

@@ -55,6 +55,7 @@ int run(const Flags& flags) {
   Fs& fs = Fs::real();
   auto archive = read_archive_file(fs, flags.archive);
   if (!archive) return complain(archive.error(), status_of(archive.error(), EX_IOERR));
+  if (auto mine = check_no_backup(fs, flags.archive); !mine) return complain(mine.error(), EX_CANTCREAT);
   const std::string journal = journal_directory(flags.archive);
   if (access(journal.c_str(), W_OK | X_OK) != 0)
     return complain(std::move(fail_errno(errno, "cannot write into " + journal)).value(), EX_CANTCREAT);
@@ -85,7 +86,10 @@ int run(const Flags& flags) {
   }
 
   ServiceManager manager;
-  Log log(Clock::system(), flags.log_json, manager);
+  const Level least = flags.log_level == "error"  ? Level::kError
+                      : flags.log_level == "warn" ? Level::kWarning
+                                                  : Level::kInfo;
+  Log log(Clock::system(), flags.log_json, least, manager);
   Sha256::of({});  // the library reads its configuration now, while it may
   std::string missing = enter_sandbox(journal);
   if (!missing.empty()) log.line(Level::kWarning, "sandbox", {{"missing", missing}});

@@ -34,6 +34,7 @@ accepted, only when it is on disk. `archd run` starts this program by itself; al
       --reject-oversize      answer 552 instead of 452 to a message over the limit: a copy by always_bcc is then lost
       --ready-fd=N           write the ready line to this descriptor too
       --log-json             log one JSON object per line
+      --log-level=LEVEL      the least that is logged: info, warn, error (default info)
       --help, --version
 
 When it listens it prints one line: ready lmtp=ADDR smtp=ADDR milter=ADDR. SIGTERM finishes what is under way, closes the journal file
@@ -71,6 +72,7 @@ Result<std::optional<Flags>> parse(int argc, char** argv) {
     kOversize,
     kReadyFd,
     kJson,
+    kLevel,
     kHelpFlag,
     kVersion
   };
@@ -88,6 +90,7 @@ Result<std::optional<Flags>> parse(int argc, char** argv) {
                                     {"reject-oversize", no_argument, nullptr, kOversize},
                                     {"ready-fd", required_argument, nullptr, kReadyFd},
                                     {"log-json", no_argument, nullptr, kJson},
+                                    {"log-level", required_argument, nullptr, kLevel},
                                     {"help", no_argument, nullptr, kHelpFlag},
                                     {"version", no_argument, nullptr, kVersion},
                                     {nullptr, 0, nullptr, 0}};
@@ -155,6 +158,11 @@ Result<std::optional<Flags>> parse(int argc, char** argv) {
       }
       case kJson:
         flags.log_json = true;
+        break;
+      case kLevel:
+        flags.log_level = optarg;
+        if (flags.log_level != "info" && flags.log_level != "warn" && flags.log_level != "error")
+          return fail(Code::kUsage, "--log-level is info, warn or error");
         break;
       case kHelpFlag:
         std::fputs(kHelp, stdout);

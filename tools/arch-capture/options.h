@@ -22,6 +22,7 @@ struct Flags {
   uint64_t reserve_bytes = 2ull << 30;
   int ready_fd = -1;
   bool log_json = false;
+  std::string log_level = "info";
 };
 
 /// Nothing when the program has said all it was asked for (--help, --version). Errors: kUsage.

@@ -1,6 +1,7 @@
 // archctl init, pack, verify, rebuild, config, version, generate.
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
@@ -9,7 +10,9 @@
 #include <thread>
 
 #include "engine/format/segment.h"
+#include "engine/people/aliases.h"
 #include "query/index/terms.h"
+#include "query/language/timezone.h"
 #include "tools/archctl/access.h"
 #include "tools/common/stop.h"
 #include "tools/common/terminal.h"
@@ -180,8 +183,43 @@ int run_reindex(const Invocation& invocation) {
 }
 
 int run_config(const Invocation& invocation) {
-  print(config::effective(invocation.config));
-  return 0;
+  const std::string verb = invocation.arguments.empty() ? "print" : invocation.arguments[0];
+  if (verb == "print" && invocation.arguments.size() <= 1) {
+    print(config::effective(invocation.config));
+    return 0;
+  }
+  if (verb != "check") return usage_error("config wants print, or check with a FILE or none", "config");
+  config::Config checked = invocation.config;  // one with a mistake was refused before this
+  if (invocation.arguments.size() > 1) {
+    auto loaded = config::load(invocation.arguments[1]);
+    if (!loaded) {
+      complain(loaded.error());
+      return EX_CONFIG;
+    }
+    checked = std::move(*loaded);
+  }
+  // What no parser sees: names that have to be there on this machine.
+  int problems = 0;
+  const auto problem = [&problems](const std::string& text) {
+    std::fprintf(stderr, "archctl: %s\n", text.c_str());
+    ++problems;
+  };
+  auto zone = query::Timezone::load(checked.timezone);
+  if (!zone) problem("archive.timezone: " + describe(zone.error()));
+  auto aliases = Aliases::load(checked.mta_aliases);
+  if (!aliases) problem("mta.aliases: " + describe(aliases.error()));
+  if (!checked.mta_log.empty() && checked.mta_log.rfind("journal", 0) != 0 &&
+      ::access(checked.mta_log.c_str(), R_OK) != 0)
+    problem("mta.log: " + describe(fail_errno(errno, checked.mta_log).value()));
+  const std::string& sendmail = checked.report_sendmail;
+  if (!checked.report_to.empty() && sendmail.rfind("inet:", 0) != 0 && sendmail.rfind("unix:", 0) != 0 &&
+      ::access(sendmail.c_str(), X_OK) != 0)
+    problem("report.sendmail: " + describe(fail_errno(errno, sendmail).value()));
+  if (checked.mta_own_domains.empty() && !invocation.has("quiet"))
+    std::fprintf(stderr, "archctl: note: mta.own_domains is empty: mail in, out and inside is not told apart\n");
+  if (problems == 0 && !invocation.has("quiet"))
+    std::printf("%s: good\n", checked.file.empty() ? "no configuration file, the defaults" : checked.file.c_str());
+  return problems == 0 ? 0 : EX_CONFIG;
 }
 
 int run_version(const Invocation& invocation) {

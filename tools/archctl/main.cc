@@ -1,12 +1,16 @@
 // archctl: the archive from the command line. Parses by the command table, finds the archive, calls the command.
+#include <pwd.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "query/http/access_log.h"
 #include "tools/archctl/command.h"
 #include "tools/common/memory.h"
 #include "tools/common/stop.h"
@@ -162,6 +166,48 @@ int print(const std::string& text) {
   return 0;
 }
 
+// What changes an archive, or makes one: it goes into the access log beside who looked at what. Empty: nothing does; else the
+// archive that is changed.
+std::string archive_changed(const Command& command, const Invocation& invocation) {
+  const auto& words = invocation.arguments;
+  if (command.name == "init") return words[0];
+  if (command.name == "restore") return words[1];
+  for (const std::string_view name : {"import", "pack", "rebuild", "reindex", "salvage", "backup"})
+    if (command.name == name) return invocation.archive;
+  for (const std::string_view name : {"token", "saved", "volume"})
+    if (command.name == name && !words.empty() && words[0] != "list" && words[0] != "run") return invocation.archive;
+  return {};
+}
+
+std::string person() {
+  if (const char* sudo = std::getenv("SUDO_USER"); sudo != nullptr && *sudo != '\0') return sudo;
+  if (const passwd* user = ::getpwuid(::getuid()); user != nullptr) return user->pw_name;
+  return "uid " + std::to_string(::getuid());
+}
+
+void note_act(const Command& command, const Invocation& invocation, int status) {
+  const std::string archive = archive_changed(command, invocation);
+  std::error_code error;
+  if (archive.empty() || !std::filesystem::exists(archive + "/archive.toml", error)) return;
+  std::string object;
+  for (const std::string& word : invocation.arguments) {
+    if (object.size() > 1'000) {
+      object += " …";
+      break;
+    }
+    object += (object.empty() ? "" : " ") + word;
+  }
+  for (const auto& [name, value] : invocation.options)
+    if (name != "archive" && name != "config") object += " --" + name + (value.empty() ? "" : "=" + value);
+  auto log = http::AccessLog::open(archive);
+  auto written = log ? (*log)->write(Clock::system().now(), {person(), true, "archctl", std::string(command.name),
+                                                             object, "exit status " + std::to_string(status)})
+                     : Result<void>(tl::unexpected<Error>(log.error()));
+  if (!written)
+    std::fprintf(stderr, "archctl: this was done, and could not be written into the access log: %s\n",
+                 describe(written.error()).c_str());
+}
+
 int run(const std::vector<std::string>& words) {
   auto parsed = parse(words);
   if (!parsed) return complain(parsed.error());
@@ -192,7 +238,9 @@ int run(const std::vector<std::string>& words) {
                                                                         : config->data_dir;
   if (invocation.archive.empty()) return usage_error("--archive is empty");
   tool::catch_stop_signals();
-  return command->run(invocation);
+  const int status = command->run(invocation);
+  note_act(*command, invocation, status);
+  return status;
 }
 
 }  // namespace

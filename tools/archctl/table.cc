@@ -451,6 +451,83 @@ const std::vector<Command>& commands() {
        1,
        run_salvage},
 
+      {"backup",
+       "Look after",
+       "[OPTION]... DIR",
+       "Copy the archive, consistent, while mail comes in",
+       "Makes DIR a copy of everything from which the archive can be made again: archive.toml, journal/, the "
+       "segments of "
+       "all volumes, and state/ (tokens, saved searches, the access log). Each segment is copied once, read back and "
+       "its "
+       "checksums compared; the next run copies what is new. A run that is cut off leaves a good copy, and the next "
+       "one "
+       "goes on. What was acknowledged before the run began is in it.\n\n"
+       "Catalog and index are not copied: archctl restore makes them anew. archctl --archive=DIR verify reads the "
+       "copy "
+       "with every SHA-256. rsync and restic may copy journal/, then segments/, in this order, just as well.",
+       {{"limit-mbps", 0, "N", "copy no faster than N megabytes a second"}, kJson, kQuiet},
+       {{0, "the copy is whole"},
+        {1, "something could not be copied and is named on stderr; the rest is in the copy"},
+        kUsage,
+        kNoArchive,
+        {73, "DIR holds something else"},
+        kReadError,
+        kBusy},
+       {{"archctl backup /mnt/usb/archive", "again whenever there is something new"},
+        {"0 3 * * *  archd  archctl backup --quiet /mnt/nas/archive", "in /etc/cron.d"}},
+       1,
+       1,
+       run_backup},
+
+      {"restore",
+       "Look after",
+       "[OPTION]... COPY NEW",
+       "Make an archive out of a copy",
+       "Copies everything in COPY, which archctl backup has made, to NEW, a directory that does not exist yet; reads "
+       "all of "
+       "it back and compares every SHA-256; then makes catalog and index. NEW has the id of the archive that was "
+       "copied. "
+       "tools/restore-drill tries all of it out.",
+       {{"no-index", 0, "", "leave catalog and index to archd"},
+        {"no-verify", 0, "", "do not read back: archctl verify does later"},
+        kJson,
+        kQuiet},
+       {{0, "NEW is whole"},
+        {1, "something in the copy is missing or damaged and is named on stderr; the rest is in NEW"},
+        kUsage,
+        {66, "COPY is no copy"},
+        {73, "NEW holds something already"},
+        kReadError,
+        kBusy},
+       {{"archctl restore /mnt/usb/archive /srv/mail", "then archd --archive /srv/mail run"}},
+       2,
+       2,
+       run_restore},
+
+      {"volume",
+       "Look after",
+       "[OPTION]... add DIR | list",
+       "Add room to the archive, or list where it lies",
+       "add: makes DIR, an empty directory on another disk, a volume. New segments go to the newest volume with room "
+       "above "
+       "its reserve; what there is stays where it is. A running archd uses it from its next segment on. Mount the "
+       "disk "
+       "at every start (/etc/fstab): a volume that is not mounted is an alarm, and the mail on it cannot be read "
+       "until it "
+       "is back. archive.cap_bytes says how much the archive may take in all: raise it with the room.\n\n"
+       "list: each volume with its segments, free room and reserve.",
+       {{"reserve", 0, "SIZE", "add: free room that new segments leave on that disk (default 1G)"}, kJson},
+       {{0, "done; list: every volume is there"},
+        {1, "list: a volume is missing"},
+        kUsage,
+        kNoArchive,
+        {73, "DIR is no place for a volume"},
+        kReadError},
+       {{"archctl volume add /mnt/disk2/arch", ""}, {"archctl volume list", ""}},
+       1,
+       2,
+       run_volume},
+
       {"rebuild",
        "Look after",
        "[OPTION]...",
@@ -523,14 +600,21 @@ const std::vector<Command>& commands() {
 
       {"config",
        "Set up",
-       "",
-       "Print the configuration in force",
-       "Every key with its meaning and value, as a file that archd.toml can start from.",
-       {},
-       {{0, "printed"}, {78, "the configuration has a mistake; the message names file and line"}},
-       {{"archctl config > /etc/archd/archd.toml", ""}},
+       "[print | check [FILE]]",
+       "Print the configuration in force, or check one",
+       "print: every key with its meaning and value, as a file that archd.toml can start from.\n\n"
+       "check: reads FILE, or the configuration in force, says what is wrong with file and line, and looks whether "
+       "what "
+       "it names is there: the time zone, alias maps, Postfix's log, the program that sends mail. A running archd "
+       "takes a "
+       "changed configuration over by SIGHUP, and keeps the old one when there is a mistake.",
+       {kQuiet},
+       {{0, "printed, or nothing is wrong"},
+        kUsage,
+        {78, "the configuration has a mistake; the message names file and line"}},
+       {{"archctl config > /etc/archd/archd.toml", ""}, {"archctl config check && systemctl reload archd", ""}},
        0,
-       0,
+       2,
        run_config},
 
       {"version",

@@ -114,30 +114,43 @@ int run(int argc, char** argv) {
   const std::string command = argv[optind];
   if (command != "run" && command != "engine") return bad_usage("unknown command \"" + command + "\"");
 
-  auto configuration = config::load(flags.config);
-  if (!configuration) {
-    std::fprintf(stderr, "archd: %s\n", describe(configuration.error()).c_str());
+  const Flags asked = flags;
+  const auto filled = [asked]() -> Result<Flags> {
+    Flags out = asked;
+    ARCH_TRY(out.configuration, config::load(asked.config));
+    const config::Config& configuration = out.configuration;
+    const char* environment = std::getenv("ARCHIVE");
+    if (out.archive.empty())
+      out.archive = environment != nullptr && *environment != '\0' ? environment : configuration.data_dir;
+    if (out.lmtp.empty() && out.smtp.empty() && out.milter.empty()) {
+      out.lmtp = configuration.capture_lmtp;
+      out.smtp = configuration.capture_smtp;
+      out.milter = configuration.capture_milter;
+    }
+    if (out.http.empty()) out.http = configuration.http_listen;
+    std::erase(out.http, "none");
+    return out;
+  };
+  auto complete = filled();
+  if (!complete) {
+    std::fprintf(stderr, "archd: %s\n", describe(complete.error()).c_str());
     return EX_CONFIG;
   }
-  flags.configuration = *configuration;
-  const char* environment = std::getenv("ARCHIVE");
-  if (flags.archive.empty())
-    flags.archive = environment != nullptr && *environment != '\0' ? environment : configuration->data_dir;
-  auto listens = [&flags] { return !flags.lmtp.empty() || !flags.smtp.empty() || !flags.milter.empty(); };
-  if (!listens()) {
-    flags.lmtp = configuration->capture_lmtp;
-    flags.smtp = configuration->capture_smtp;
-    flags.milter = configuration->capture_milter;
-  }
-  if (flags.http.empty()) flags.http = configuration->http_listen;
-  std::erase(flags.http, "none");
-  if (command == "run" && configuration->capture_managed && !listens())
+  flags = *complete;
+  flags.again = filled;
+  set_log(flags.configuration.log_json, flags.configuration.log_level);
+  if (command == "run" && flags.configuration.capture_managed && flags.lmtp.empty() && flags.smtp.empty() &&
+      flags.milter.empty())
     return bad_usage("no listener is given or configured: nothing would take mail");
 
   auto archive = read_archive_file(Fs::real(), flags.archive);
   if (!archive) {
     std::fprintf(stderr, "archd: %s\n", describe(archive.error()).c_str());
     return exit_status(archive.error());
+  }
+  if (auto mine = check_no_backup(Fs::real(), flags.archive); !mine) {
+    std::fprintf(stderr, "archd: %s\n", describe(mine.error()).c_str());
+    return exit_status(mine.error());
   }
   return command == "run" ? run_supervisor(flags) : run_engine(flags);
 }

@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "engine/base/clock.h"
 #include "tools/arch-capture/notify.h"
@@ -103,7 +104,20 @@ class Child {
     if (pid_ > 0) ::kill(pid_, signal);
   }
 
+  /// Ends in good order and is started at once, with this command.
+  void begin_anew(std::vector<std::string> command) {
+    command_ = std::move(command);
+    ready_.clear();
+    first_start_ = 0;
+    due_ = 0;
+    anew_ = pid_ > 0;
+    terminate(SIGTERM);
+  }
+  /// The end that begin_anew() asked for: told once.
+  bool take_anew() { return std::exchange(anew_, false); }
+
   bool running() const { return pid_ > 0; }
+  const std::vector<std::string>& command() const { return command_; }
   pid_t pid() const { return pid_; }
   int output() const { return output_; }
   bool was_ready() const { return !ready_.empty(); }
@@ -122,6 +136,7 @@ class Child {
   std::string line_, ready_;
   int status_ = 0;
   UnixNs started_ = 0, first_start_ = 0, due_ = 0, pause_ = 0;
+  bool anew_ = false;
 };
 
 std::string own_path() {
@@ -140,14 +155,15 @@ std::string capture_path(const std::string& own) {
 class Supervisor {
  public:
   explicit Supervisor(const Flags& flags)
-      : managed_(flags.configuration.capture_managed),
+      : flags_(flags),
+        managed_(flags.configuration.capture_managed),
         engine_("engine", engine_command(flags)),
         capture_("arch-capture", capture_command(flags)) {}
 
   int run() {
     sigset_t signals;
     sigemptyset(&signals);
-    for (int signal : {SIGTERM, SIGINT, SIGCHLD}) sigaddset(&signals, signal);
+    for (int signal : {SIGTERM, SIGINT, SIGCHLD, SIGHUP}) sigaddset(&signals, signal);
     sigprocmask(SIG_BLOCK, &signals, &original_mask_);
     signals_ = ::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signals_ < 0) {
@@ -182,6 +198,8 @@ class Supervisor {
     command.push_back("--max-rcpt=" + std::to_string(c.capture_max_rcpt));
     if (c.capture_reject_bare_newline) command.push_back("--reject-bare-newline");
     if (c.capture_reject_oversize) command.push_back("--reject-oversize");
+    if (c.log_json) command.push_back("--log-json");
+    command.push_back("--log-level=" + c.log_level);
     return command;
   }
 
@@ -214,7 +232,36 @@ class Supervisor {
   void read_signals() {
     signalfd_siginfo info{};
     while (::read(signals_, &info, sizeof info) == static_cast<ssize_t>(sizeof info))
-      if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) begin_stop();
+      if (info.ssi_signo == SIGHUP)
+        reload();
+      else if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+        begin_stop();
+  }
+
+  // The engine starts in well under two seconds, and no mail waits for it; capture is left alone where nothing changed for it,
+  // since Postfix would have to come again.
+  void reload() {
+    if (stopping_) return;
+    auto fresh = flags_.again();
+    if (!fresh) {
+      log("error", "the configuration is not taken over, what ran goes on: " + describe(fresh.error()));
+      return;
+    }
+    if (fresh->archive != flags_.archive) {
+      log("error", "archive.data_dir cannot change while archd runs, what ran goes on: stop and start it");
+      return;
+    }
+    fresh->again = flags_.again;
+    flags_ = *fresh;
+    set_log(flags_.configuration.log_json, flags_.configuration.log_level);
+    log("info", "configuration read anew");
+    manager_.say("RELOADING=1");
+    engine_.begin_anew(engine_command(flags_));
+    if (managed_ && capture_command(flags_) != capture_.command()) capture_.begin_anew(capture_command(flags_));
+    if (flags_.configuration.capture_managed != managed_)
+      log("warn", "capture.managed changes only when archd is started again");
+    announced_ = false;
+    reloading_ = true;
   }
 
   void reap(Child& child) {
@@ -222,6 +269,10 @@ class Supervisor {
     if (!child.running() || ::waitpid(child.pid(), &status, WNOHANG) != child.pid()) return;
     child.ended(status);
     if (stopping_) return;
+    if (child.take_anew()) {
+      start(child);
+      return;
+    }
     // What an operator has to mend first is not tried again before the first success.
     bool hopeless = !child.was_ready() && is_hopeless(child);
     if (hopeless) {
@@ -247,7 +298,8 @@ class Supervisor {
     // Capture waits for the engine's first word only so that two archd on one archive are told apart by one message.
     bool may_start = engine_.was_ready() || now() - engine_.first_start() > kBindPatience;
     if (managed_ && may_start && !capture_.running() && now() >= capture_.due()) start(capture_);
-    if (!announced_ && (managed_ ? capture_.was_ready() : engine_.was_ready())) {
+    const bool mail_is_taken = managed_ ? capture_.was_ready() : engine_.was_ready();
+    if (!announced_ && mail_is_taken && (!reloading_ || engine_.was_ready())) {
       // The engine says "engine http=ADDRESS", or is not there yet: mail is taken without it.
       std::string line = managed_ ? capture_.ready() : "engine";
       if (engine_.was_ready() && engine_.ready().rfind("engine ", 0) == 0) line += engine_.ready().substr(6);
@@ -256,6 +308,7 @@ class Supervisor {
       log("info", "ready " + line);
       manager_.say("READY=1\nSTATUS=" + line);
       announced_ = true;
+      reloading_ = false;
     }
   }
 
@@ -285,12 +338,13 @@ class Supervisor {
     log("info", "stopped");
   }
 
+  Flags flags_;
   const bool managed_;
   Child engine_, capture_;
   capture::ServiceManager manager_;
   sigset_t original_mask_{};
   int signals_ = -1;
-  bool announced_ = false, stopping_ = false, engine_told_ = false, finished_ = false;
+  bool announced_ = false, reloading_ = false, stopping_ = false, engine_told_ = false, finished_ = false;
   UnixNs stop_deadline_ = 0;
   int result_ = 0;
 };

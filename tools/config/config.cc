@@ -307,6 +307,18 @@ const std::vector<Entry>& entries() {
         "without a mail system.",
         [](const Config& c) { return quoted(c.report_sendmail); }},
        ARCH_SET(report_sendmail, as_string(node, place))},
+      {{"log", "format", "string", "One line of \"text\" or one \"json\" object for each event, on stderr.",
+        [](const Config& c) { return quoted(c.log_json ? "json" : "text"); }},
+       ARCH_SET(log_json, as_choice(node, place, "text", "json"))},
+      {{"log", "level", "string", "The least that is told: \"info\", \"warn\" or \"error\".",
+        [](const Config& c) { return quoted(c.log_level); }},
+       [](Config& config, const toml::node& node, const Place& place) -> Result<void> {
+         ARCH_TRY(std::string level, as_string(node, place));
+         if (level != "info" && level != "warn" && level != "error")
+           return wrong(place, quoted(level) + " is not known here", "write \"info\", \"warn\" or \"error\"");
+         config.log_level = std::move(level);
+         return {};
+       }},
       {{"pack", "bytes", "size", "Closed journal files are packed into a segment once they hold this much mail.",
         [](const Config& c) { return quoted(tool::format_size(c.pack_bytes)); }},
        ARCH_SET(pack_bytes, as_size(node, place, kMiB, 4 * kGiB))},

@@ -57,6 +57,9 @@ struct Config {
   std::string report_from;
   std::string report_sendmail = "/usr/sbin/sendmail";
 
+  bool log_json = false;
+  std::string log_level = "info";
+
   uint64_t pack_bytes = 256ull << 20;
   UnixNs pack_age = kNsPerDay;
 
