@@ -12,7 +12,7 @@
 #include <optional>
 #include <thread>
 
-#include "engine/base/ascii.h"
+#include "query/http/take_request.h"
 
 namespace arch::http {
 
@@ -23,8 +23,6 @@ using Stream = beast::basic_stream<Protocol>;
 
 namespace {
 
-constexpr uint32_t kHeaderBytes = 16u << 10;
-constexpr uint64_t kBodyBytes = 1u << 20;
 constexpr size_t kLingerBytes = 8u << 20;
 
 struct Shared {
@@ -48,7 +46,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void start() { read(shared_.options.request_seconds); }
 
  private:
-  using BeastRequest = beast::http::request_parser<beast::http::string_body>;
   using BeastResponse = beast::http::response<beast::http::string_body>;
 
   void read(int seconds) {
@@ -84,20 +81,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     keep_alive_ = message.keep_alive() && !shared_.stopping;
     head_ = message.method() == beast::http::verb::head;
     Request request;
-    request.method = std::string(message.method_string());
-    request.target = std::string(message.target());
-    if (message.version() != 11 && message.version() != 10)
-      return refuse(400, "bad_request", "only HTTP/1.1 is spoken here");
-    if (!parse_target(request.target, &request.path, &request.query))
-      return refuse(400, "bad_request", "the target is malformed");
-    size_t hosts = 0;
-    for (const auto& field : message) {
-      std::string name = ascii_lower(std::string_view(field.name_string().data(), field.name_string().size()));
-      if (name == "host") ++hosts;
-      request.headers.emplace_back(std::move(name), std::string(field.value()));
-    }
-    if (hosts != 1 && message.version() == 11) return refuse(400, "bad_request", "one Host field is wanted");
-    request.body = std::move(message.body());
+    if (auto refusal = take_request(std::move(message), &request)) return refuse(std::move(*refusal));
     request.peer = peer_;
     if (shared_.waiting.fetch_add(1) >= shared_.options.max_waiting) {
       --shared_.waiting;
@@ -117,10 +101,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
     });
   }
 
-  void refuse(int status, std::string_view code, std::string_view detail) {
+  void refuse(int status, std::string_view code, std::string_view detail) { refuse(problem(status, code, detail)); }
+  void refuse(Response refusal) {
     keep_alive_ = false;
     linger_ = true;
-    send(problem(status, code, detail));
+    send(std::move(refusal));
   }
 
   template <class Message>
