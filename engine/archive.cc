@@ -7,6 +7,7 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <numeric>
 #include <sstream>
 
 #include "engine/archive_state.h"
@@ -528,12 +529,56 @@ Result<MessageInfo> Archive::info(const Digest& digest) const {
 Result<MessageInfo> Archive::info(uint64_t number) const { return state_->info(number); }
 
 Result<std::vector<MessageInfo>> Archive::infos(const std::vector<uint64_t>& numbers) const {
-  std::vector<MessageInfo> out;
-  out.reserve(numbers.size());
-  for (uint64_t number : numbers) {
-    ARCH_TRY(MessageInfo info, state_->info(number));
-    out.push_back(std::move(info));
+  constexpr size_t kFew = 4;       // one by one is as good
+  constexpr uint64_t kClose = 16;  // numbers so far apart, on average, are looked up each for itself
+  const auto catalog = state_->catalog.get();
+  std::vector<MessageInfo> out(numbers.size());
+  if (numbers.size() <= kFew || !catalog) {
+    for (size_t i = 0; i < numbers.size(); ++i) {
+      ARCH_TRY(out[i], state_->info(numbers[i]));
+    }
+    return out;
   }
+  std::vector<size_t> order(numbers.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return numbers[a] < numbers[b]; });
+  std::vector<std::string> keys;
+  keys.reserve(numbers.size());
+  for (const size_t i : order) keys.push_back(be64(numbers[i]));
+  std::vector<char> found(numbers.size(), 0);
+  Result<void> failure;
+  const auto take = [&](size_t at, std::string_view row) {
+    auto info = rows::decode_message(row, numbers[order[at]]);
+    if (!info) {
+      failure = tl::unexpected<Error>(info.error());
+      return false;
+    }
+    out[order[at]] = std::move(*info);
+    found[order[at]] = 1;
+    return true;
+  };
+  if ((numbers[order.back()] - numbers[order.front()]) / numbers.size() < kClose) {
+    ARCH_TRY_VOID(catalog->get_rising(Column::kMessage, keys, take));
+  } else {
+    ARCH_TRY(auto values, catalog->get_many(Column::kMessage, keys));
+    for (size_t at = 0; at < values.size() && failure; ++at)
+      if (values[at]) take(at, *values[at]);
+  }
+  ARCH_TRY_VOID(std::move(failure));
+  for (size_t i = 0; i < numbers.size(); ++i)
+    if (found[i] == 0) return fail(Code::kNotFound, "there is no message number " + std::to_string(numbers[i]));
+  ARCH_TRY_VOID(catalog->scan_rising(Column::kAgain, keys, [&](size_t at, std::string_view key) {
+    out[order[at]].deliveries.push_back(from_be64(key.substr(8)));
+  }));
+  for (size_t at = 1; at < order.size(); ++at)  // a number that was asked for twice
+    if (numbers[order[at]] == numbers[order[at - 1]]) out[order[at]].deliveries = out[order[at - 1]].deliveries;
+  std::vector<uint64_t> labels;
+  for (MessageInfo& info : out) {
+    std::sort(info.deliveries.begin(), info.deliveries.end());
+    labels.push_back(info.thread);
+  }
+  ARCH_TRY_VOID(resolve_threads(*catalog, &labels));
+  for (size_t i = 0; i < out.size(); ++i) out[i].thread = labels[i];
   return out;
 }
 

@@ -557,5 +557,46 @@ TEST_F(ArchiveTest, ThreadsFollowAnswersAndTextsAreKept) {
   EXPECT_EQ(fed->front().bytes, mail(2, 1));
 }
 
+TEST_F(ArchiveTest, ManyInfosAtOnceAreTheSameAsEachForItself) {
+  auto archive = open(Archive::Mode::kEngine);
+  for (int i = 0; i < 300; ++i) {
+    const std::string number = std::to_string(i);
+    // Threads that meet later, and messages that came more than once.
+    const std::string message = "From: a@b.example\r\nMessage-ID: <" + number + "@x>\r\n" +
+                                (i % 3 == 0 ? "References: <" + std::to_string(299 - i) + "@x>\r\n" : "") +
+                                "Subject: s" + number + "\r\n\r\n" + number + "\r\n";
+    for (int copy = 0; copy <= i % 4; ++copy) {
+      Delivery delivery;
+      delivery.captured = (i * 10 + copy + 1) * kNsPerSecond;
+      ASSERT_TRUE(archive->append_staged(delivery, message));
+    }
+  }
+  ASSERT_TRUE(archive->flush());
+  ASSERT_TRUE(archive->apply());
+  std::vector<std::vector<uint64_t>> wanted(4);
+  for (uint64_t number = 300; number >= 1; --number) {
+    wanted[0].push_back(number);
+    if (number % 40 == 1) wanted[1].push_back(number);
+  }
+  wanted[2] = {7, 7, 300, 1, 7, 2, 2};
+  wanted[3] = {5};
+  for (const std::vector<uint64_t>& numbers : wanted) {
+    auto infos = archive->infos(numbers);
+    ASSERT_TRUE(infos) << describe(infos.error());
+    ASSERT_EQ(infos->size(), numbers.size());
+    for (size_t i = 0; i < numbers.size(); ++i) {
+      auto alone = archive->info(numbers[i]);
+      ASSERT_TRUE(alone);
+      EXPECT_EQ((*infos)[i].number, numbers[i]);
+      EXPECT_EQ((*infos)[i].digest, alone->digest);
+      EXPECT_EQ((*infos)[i].thread, alone->thread) << numbers[i];
+      EXPECT_EQ((*infos)[i].deliveries, alone->deliveries) << numbers[i];
+    }
+  }
+  EXPECT_EQ(archive->infos({1, 2, 3, 4, 5, 6, 7, 301}).error().code, Code::kNotFound);
+  EXPECT_EQ(archive->infos({1, 301}).error().code, Code::kNotFound);
+  EXPECT_TRUE(archive->infos({})->empty());
+}
+
 }  // namespace
 }  // namespace arch

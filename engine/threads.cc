@@ -1,6 +1,7 @@
 #include "engine/threads.h"
 
 #include <algorithm>
+#include <map>
 
 #include "engine/archive_state.h"
 #include "engine/base/ascii.h"
@@ -51,6 +52,27 @@ Result<uint64_t> resolve_thread(const Catalog& catalog, uint64_t label) {
     if (!row || row->size() != 8 || from_be64(*row) == label) return label;
     label = from_be64(*row);
   }
+}
+
+Result<void> resolve_threads(const Catalog& catalog, std::vector<uint64_t>* labels) {
+  // Joins are few: most labels have no row, and one walk passes over all of them.
+  std::map<uint64_t, uint64_t> roots;
+  for (const uint64_t label : *labels) roots.emplace(label, label);
+  std::vector<std::string> keys;
+  for (const auto& [label, root] : roots) keys.push_back(join_key(label));
+  std::vector<std::pair<uint64_t, uint64_t>> joined;
+  auto each = roots.begin();
+  size_t at = 0;
+  ARCH_TRY_VOID(catalog.get_rising(Column::kThreading, keys, [&](size_t index, std::string_view row) {
+    for (; at < index; ++at) ++each;
+    if (row.size() == 8) joined.emplace_back(each->first, from_be64(row));
+    return true;
+  }));
+  for (const auto& [label, next] : joined) {
+    ARCH_TRY(roots[label], resolve_thread(catalog, next));
+  }
+  for (uint64_t& label : *labels) label = roots[label];
+  return {};
 }
 
 Result<uint64_t> ThreadStep::resolve(uint64_t label) const {

@@ -20,6 +20,8 @@ namespace arch {
 
 /// The thread that `label` stands for now. Labels in message rows are those of their first day.
 Result<uint64_t> resolve_thread(const Catalog& catalog, uint64_t label);
+/// The same for many at once, in place.
+Result<void> resolve_threads(const Catalog& catalog, std::vector<uint64_t>* labels);
 
 /// Threads within one step of apply(): sees what the step has added before. One thread.
 class ThreadStep {

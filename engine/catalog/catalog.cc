@@ -194,6 +194,56 @@ Result<std::vector<std::optional<std::string>>> Catalog::get_many(Column column,
   return out;
 }
 
+namespace {
+
+// To the first key that is not before `wanted`: by steps where it is near, by a search where it is not.
+void advance(rocksdb::Iterator& iterator, bool* begun, const rocksdb::Slice& wanted) {
+  constexpr int kSteps = 8;
+  if (*begun)
+    for (int step = 0; step < kSteps; ++step) {
+      if (!iterator.Valid() || iterator.key().compare(wanted) >= 0) return;
+      iterator.Next();
+    }
+  if (*begun && (!iterator.Valid() || iterator.key().compare(wanted) >= 0)) return;
+  iterator.Seek(wanted);
+  *begun = true;
+}
+
+}  // namespace
+
+Result<void> Catalog::get_rising(Column column, const std::vector<std::string>& keys,
+                                 const std::function<bool(size_t, std::string_view)>& each) const {
+  std::unique_ptr<rocksdb::Iterator> iterator(
+      state_->db->NewIterator(rocksdb::ReadOptions(), state_->handle(column)));
+  bool begun = false;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const rocksdb::Slice wanted = slice(keys[i]);
+    advance(*iterator, &begun, wanted);
+    if (!iterator->Valid()) break;
+    if (iterator->key() != wanted) continue;
+    const rocksdb::Slice value = iterator->value();
+    if (!each(i, {value.data(), value.size()})) return {};
+  }
+  return to_result(iterator->status(), state_->path);
+}
+
+Result<void> Catalog::scan_rising(Column column, const std::vector<std::string>& prefixes,
+                                  const std::function<void(size_t, std::string_view)>& each) const {
+  std::unique_ptr<rocksdb::Iterator> iterator(
+      state_->db->NewIterator(rocksdb::ReadOptions(), state_->handle(column)));
+  bool begun = false;
+  for (size_t i = 0; i < prefixes.size(); ++i) {
+    const rocksdb::Slice wanted = slice(prefixes[i]);
+    for (advance(*iterator, &begun, wanted); iterator->Valid() && iterator->key().starts_with(wanted);
+         iterator->Next()) {
+      const rocksdb::Slice key = iterator->key();
+      each(i, {key.data(), key.size()});
+    }
+    if (!iterator->Valid()) break;
+  }
+  return to_result(iterator->status(), state_->path);
+}
+
 Result<void> Catalog::scan(Column column, std::string_view from, std::string_view prefix,
                            const std::function<bool(std::string_view, std::string_view)>& each) const {
   std::unique_ptr<rocksdb::Iterator> iterator(

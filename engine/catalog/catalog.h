@@ -68,6 +68,13 @@ class Catalog {
 
   Result<std::optional<std::string>> get(Column column, std::string_view key) const;
   Result<std::vector<std::optional<std::string>>> get_many(Column column, const std::vector<std::string>& keys) const;
+  /// The same for keys that rise, with one walk over the column: for keys that lie close together. `each` gets the key's place
+  /// and the row; keys without one are passed over.
+  Result<void> get_rising(Column column, const std::vector<std::string>& keys,
+                          const std::function<bool(size_t index, std::string_view value)>& each) const;
+  /// Rows under each of these prefixes, which rise and are no prefixes of each other; one walk. `each` gets the prefix's place.
+  Result<void> scan_rising(Column column, const std::vector<std::string>& prefixes,
+                           const std::function<void(size_t index, std::string_view key)>& each) const;
   /// Rows with key >= `from`, rising; `prefix` (of the keys) bounds the walk; stops when `each` returns false.
   Result<void> scan(Column column, std::string_view from, std::string_view prefix,
                     const std::function<bool(std::string_view key, std::string_view value)>& each) const;
