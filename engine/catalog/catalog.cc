@@ -162,8 +162,12 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& path, Mode mod
     if (::mkdtemp(scratch.data()) == nullptr) return fail_errno(errno, "cannot make " + scratch);
     state.scratch = scratch;
     state.identity = identity_of(path);  // before it is opened: one that is made in between is taken for another
-    ARCH_TRY_VOID(to_result(
-        rocksdb::DB::OpenAsSecondary(db_options(false), path, scratch, descriptors, &state.columns, &db), path));
+    const rocksdb::Status status =
+        rocksdb::DB::OpenAsSecondary(db_options(false), path, scratch, descriptors, &state.columns, &db);
+    // The engine is making it at this moment, and has not come to its last column.
+    if (status.IsInvalidArgument() && status.ToString().find("Column family not found") != std::string::npos)
+      return fail(Code::kNotFound, "the catalog in " + path + " is being made");
+    ARCH_TRY_VOID(to_result(status, path));
   }
   state.db.reset(db);
   return catalog;
