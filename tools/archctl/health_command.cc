@@ -120,7 +120,8 @@ int run_health(const Invocation& invocation) {
   for (const std::string& address : config.capture_milter) check("milter", address, "", "", "");
   if (!invocation.has("capture"))
     for (const std::string& address : config.http_listen)
-      check("http", address, "GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n", "HTTP/1.0 200", "");
+      check("http", address, "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "HTTP/1.1 200",
+            "");
   return well ? 0 : 1;
 }
 
