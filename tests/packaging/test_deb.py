@@ -204,11 +204,17 @@ class DebTest(unittest.TestCase):
             self.assertIn(left, ([], ["archd"]), path)
 
         say(f"purged; left: the archive ({len(archive)} files and folders) and the user archd")
-        mine = [os.path.join(BIN, "archctl"), "--config=/dev/null", "--archive=" + root + "/var/lib/archd/data"]
+        mine = self.copy_read_by_this_build()
         self.assertRegex(run(*mine, "verify"), r"(?m)^sound")
         original = MAIL % (b"un", b"un")
         shown = subprocess.run([*mine, "show", "--raw", hashlib.sha256(original).hexdigest()], stdout=subprocess.PIPE, check=True)
         self.assertEqual(shown.stdout, original)
+
+    def copy_read_by_this_build(self):
+        """The archive as it was left, copied: what root writes in it (when it was verified) the user archd could not replace."""
+        copy = tempfile.mkdtemp(dir=self.work)
+        shutil.copytree(self.root + "/var/lib/archd/data", copy, dirs_exist_ok=True)
+        return [os.path.join(BIN, "archctl"), "--config=/dev/null", "--archive=" + copy]
 
     def boot(self, name, script):
         """Boots the root; the script runs once the system is up, then it is powered off. Gives what the script printed."""
@@ -306,8 +312,7 @@ class DebTest(unittest.TestCase):
             [ -e /var/lib/archd/data/archive.toml ]
         """)
         self.assertIn("Devis quatre", out)
-        mine = [os.path.join(BIN, "archctl"), "--config=/dev/null", "--archive=" + self.root + "/var/lib/archd/data"]
-        self.assertRegex(run(*mine, "verify"), r"(?m)^sound")
+        self.assertRegex(run(*self.copy_read_by_this_build(), "verify"), r"(?m)^sound")
 
 
 if __name__ == "__main__":
