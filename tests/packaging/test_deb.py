@@ -5,7 +5,7 @@ Method  debootstrap makes a root (kept as a tarball below build/), by the mirror
         the root is compared before the installation and after the purge. Then the same root is booted by systemd-nspawn.
 Teeth   The mail that was archived is read back, byte for byte, by the programs of this build after the purge.
 
-Needs root, and tools/dev/install-packages package. ARCH_DEB names a package; else one is made by cpack of this build.
+Needs root, and tools/dev/install-packages package-test. ARCH_DEB names a package; else one is made by cpack of this build.
 """
 
 import glob
@@ -118,7 +118,7 @@ class DebTest(unittest.TestCase):
     def setUpClass(cls):
         for tool in ("debootstrap", "systemd-nspawn", "dpkg-deb", "unshare"):
             if shutil.which(tool) is None:
-                raise AssertionError(f"{tool} is missing: tools/dev/install-packages package")
+                raise AssertionError(f"{tool} is missing: tools/dev/install-packages package-test")
         if os.geteuid() != 0:
             raise AssertionError("this test makes roots and enters them: run it as root")
         cls.work = tempfile.mkdtemp(prefix="arch_deb.")
