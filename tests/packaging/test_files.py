@@ -216,6 +216,33 @@ _{program.replace("-", "_")}; printf '%s\\n' "${{COMPREPLY[@]}}"'''
 
     # ── scripts, container files ──
 
+    # What Podman 5's quadlet generator knows of the sections used here (podman-systemd.unit(5)). Debian 12's Podman has none to ask.
+    QUADLET = {
+        "Container": "ContainerName DropCapability Exec GIDMap HealthCmd HealthInterval HealthOnFailure HealthRetries HealthStartPeriod "
+                     "HealthTimeout Image Network NoNewPrivileges Notify PublishPort ReadOnly StopTimeout Tmpfs UIDMap Volume",
+        "Volume": "VolumeName",
+        "Network": "Gateway NetworkName Subnet",
+    }
+
+    def test_quadlets_have_only_keys_that_podman_and_systemd_know(self):
+        folder, units = os.path.join(SOURCE, "packaging/container"), os.path.join(self.stage, "quadlets")
+        os.makedirs(units)
+        for name in ("arch.container", "arch.volume", "arch.network"):
+            rest, section = [], None
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                for line in file.read().splitlines():
+                    section = line[1:-1] if line.startswith("[") else section
+                    if section not in self.QUADLET:
+                        rest.append(line)
+                    elif "=" in line and not line.startswith("#"):
+                        self.assertIn(line.split("=")[0], self.QUADLET[section].split(), name)
+            if name == "arch.container":  # the other sections go to systemd as they are
+                service = os.path.join(self.at("/usr/lib/systemd/system"), "archquadlet.service")
+                with open(service, "w", encoding="utf-8") as file:
+                    file.write("\n".join(rest).replace("[Service]", "[Service]\nExecStart=/usr/bin/archd run") + "\n")
+                done = self.verify("archquadlet.service")
+                self.assertEqual([line for line in done.stdout.splitlines() if "archquadlet" in line], [])
+
     def test_scripts_and_container_files(self):
         scripts = [os.path.join(SOURCE, "packaging/debian", name) for name in ("postinst", "prerm", "postrm")]
         run("shellcheck", *scripts, os.path.join(SOURCE, "tools/package"))
