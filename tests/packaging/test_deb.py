@@ -294,6 +294,23 @@ class DebTest(unittest.TestCase):
             finds 'subject:trois'
             systemctl enable archd arch-capture
             as archctl verify
+            # Lines that docs/configuration.md gives for what the hardening forbids; each command first without its line.
+            hardened() { # LINE COMMAND
+                sed -e 's/^Type=.*/Type=oneshot/' -e '/^Restart/d' -e '/^Watchdog/d' -e '/^StateDirectory/d' -e "s#^ExecStart=.*#$1\nExecStart=$2#" \
+                    /usr/lib/systemd/system/archd.service >/run/systemd/system/hardened.service
+                systemctl daemon-reload
+                systemctl start hardened
+            }
+            install -d -o archd -g archd /srv/mail
+            as archctl init /srv/mail/data
+            cp /root/un.eml /srv/un.eml
+            not hardened 'ReadWritePaths=/run/archd' '/usr/bin/archctl --archive=/srv/mail/data import /srv/un.eml'
+            hardened 'ReadWritePaths=/srv/mail' '/usr/bin/archctl --archive=/srv/mail/data import /srv/un.eml'
+            logger -p mail.info -t postfix/smtpd 'connect from unknown[192.0.2.1]'
+            sleep 1
+            not hardened 'ReadWritePaths=/run/archd' '/usr/bin/archctl reconcile journal'
+            hardened 'SupplementaryGroups=systemd-journal' '/usr/bin/archctl reconcile journal'
+            journalctl -u hardened -o cat | grep '0 accepted, 0 archived, 0 missing'
         """)
         out = self.boot("second boot", r"""
             systemctl is-active archd arch-capture              # enabled, they came by themselves
