@@ -8,7 +8,9 @@ Teeth   Processes are killed with SIGKILL; what was acknowledged is compared byt
 
 import os
 import signal
+import socket
 import subprocess
+import threading
 import unittest
 
 from support import ArchiveTest, Daemon, digest, mail, program, wait_for
@@ -194,6 +196,61 @@ class Archd(ArchiveTest):
                                                         capture_output=True, env=self.environment).stdout == content))
         self.assertEqual(again.stop(), 0)
         self.run_ctl("verify")
+
+    def test_capture_as_a_unit_of_its_own_takes_mail_while_the_engine_is_away(self):
+        """With the listeners and limits of the configuration; while archd starts capture by itself, it refuses."""
+        refused = subprocess.run([program("archd"), "--archive", self.archive, "capture"], capture_output=True, env=self.environment,
+                                 timeout=60)
+        self.assertEqual(refused.returncode, 78)
+        self.assertIn(b"managed = false", refused.stderr)
+        self.environment["ARCHD_CONFIG"] = self.put("unmanaged.toml", b'[archive]\nreserve_bytes = "1M"\n[capture]\nmanaged = false\n'
+                                                    b'accept_rcpt = ["archive@*"]\n')
+        capture = Daemon(self, "capture")
+        content = mail(7, "unmanaged", "\r\n")
+        self.send(capture, content)
+        self.assertIn(b"550", self.run_ctl("lmtp-send", "--to=other@archive.invalid", capture.address, self.put("x.eml", content),
+                                           status=75).stderr)
+        engine = Daemon(self, "--http=none", "run")
+        self.assertEqual(engine.ready, "ready engine")
+        search = [program("archctl"), "--archive", self.archive, "search", "unmanaged"]
+        self.assertTrue(wait_for(lambda: subprocess.run(search, capture_output=True, env=self.environment).returncode == 0, 10))
+        self.assertEqual(engine.stop(), 0)
+        self.send(capture, mail(8, "unmanaged", "\r\n"))
+        self.assertEqual(capture.stop(), 0)
+        self.run_ctl("verify")
+
+    def test_health_names_what_does_not_answer(self):
+        with socket.socket() as one, socket.socket() as two:
+            for free in (one, two):
+                free.bind(("127.0.0.1", 0))
+            lmtp, milter = (f"inet:127.0.0.1:{free.getsockname()[1]}" for free in (one, two))
+        page = "unix:" + os.path.join(self.root, "http.sock")
+        self.environment["ARCHD_CONFIG"] = self.put("health.toml", f'''[archive]
+reserve_bytes = "1M"
+[capture]
+lmtp = "{lmtp}"
+milter = "{milter}"
+[http]
+listen = "{page}"
+'''.encode())
+        lines = self.run_ctl("health", status=1).stderr.decode().splitlines()
+        self.assertEqual([line.split()[2] for line in lines], [lmtp + ":", milter + ":", page + ":"])
+        daemon = Daemon(self, "--lmtp=" + lmtp, "--milter=" + milter, "run")  # and one on a port of its own
+        self.assertEqual(len(self.run_ctl("health").stdout.splitlines()), 3)
+        self.assertEqual(self.run_ctl("health", "--quiet").stdout, b"")
+        self.assertEqual(daemon.stop(), 0)
+        with socket.socket() as other:  # somebody else answers there
+            other.bind(("127.0.0.1", int(lmtp.rsplit(":", 1)[1])))
+            other.listen()
+
+            def refuse():
+                with other.accept()[0] as connection:
+                    connection.sendall(b"421 too many\r\n")
+
+            answer = threading.Thread(target=refuse)
+            answer.start()
+            self.assertIn(b"it says: 421 too many", self.run_ctl("health", "--capture", status=1).stderr)
+            answer.join()
 
     def test_wrong_usage(self):
         for words in ((), ("fly",), ("run", "engine"), ("--nonsense", "run")):

@@ -328,6 +328,23 @@ case " $* " in *" backup "*) echo '{{"segments": 1, "segments_copied": 0, "journ
             self.assertIn(what, told)
         self.complaint("config", "paint", status=64)
 
+    def test_root_leaves_nothing_that_the_owner_cannot_use(self):
+        if os.geteuid() != 0:
+            self.skipTest("is about what root does")
+        os.chmod(self.root, 0o755)
+        for folder, _, names in os.walk(self.archive):
+            for name in [".", *names]:
+                os.chown(os.path.join(folder, name), 65534, 65534)
+        self.run_ctl("import", self.put_mails("mail", 3))
+        self.run_ctl("pack")
+        self.run_ctl("verify")
+        self.run_ctl("token", "create", "assistant")
+        self.run_ctl("search", "commande")
+        self.run_ctl("backup", os.path.join(self.root, "copy"))
+        strangers = [os.path.join(folder, name) for folder, _, names in os.walk(self.archive) for name in names
+                     if os.lstat(os.path.join(folder, name)).st_uid != 65534]
+        self.assertEqual(strangers, [])
+
     def test_acts_are_on_record(self):
         self.run_ctl("import", self.put_mails("mail", 3))
         self.run_ctl("token", "create", "assistant")

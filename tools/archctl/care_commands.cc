@@ -237,33 +237,4 @@ int run_version(const Invocation& invocation) {
   return 0;
 }
 
-int run_generate(const Invocation& invocation) {
-  if (invocation.has("completion")) {
-    auto text = completion_for(invocation.value("completion"));
-    if (!text) return complain(text.error());
-    print(*text);
-  }
-  if (invocation.has("man")) {
-    const std::string directory = invocation.value("man");
-    if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) {
-      complain(std::move(fail_errno(errno, directory)).value());
-      return EX_CANTCREAT;
-    }
-    auto write = [&](const std::string& name, const std::string& text) {
-      std::ofstream out(directory + "/" + name, std::ios::binary);
-      out << text;
-      out.close();
-      if (!out) std::fprintf(stderr, "archctl: cannot write %s/%s\n", directory.c_str(), name.c_str());
-      return bool(out);
-    };
-    if (!write("archctl.1", manual_of(nullptr))) return EX_CANTCREAT;
-    for (const Command& command : commands())
-      if (!command.group.empty() && !write("archctl-" + std::string(command.name) + ".1", manual_of(&command)))
-        return EX_CANTCREAT;
-  }
-  if (!invocation.has("man") && !invocation.has("completion"))
-    return usage_error("generate wants --man or --completion", "generate");
-  return 0;
-}
-
 }  // namespace arch::ctl

@@ -7,23 +7,14 @@
 #include <vector>
 
 #include "engine/base/result.h"
+#include "tools/common/program.h"
 #include "tools/config/config.h"
 
 namespace arch::ctl {
 
-struct Option {
-  std::string_view name;   ///< without "--"
-  char letter = 0;         ///< 0: none
-  std::string_view value;  ///< placeholder; empty: a flag
-  std::string_view meaning;
-};
-struct ExitStatus {
-  int code;
-  std::string_view meaning;
-};
-struct Example {
-  std::string_view command, meaning;
-};
+using tool::Example;
+using tool::ExitStatus;
+using tool::Option;
 
 /// What the command line said, options by name. Values are as typed.
 struct Invocation {
@@ -69,6 +60,14 @@ std::string overview();
 std::string help_of(const Command& command);
 std::string manual_of(const Command* command);  ///< roff; nullptr: archctl(1) itself
 Result<std::string> completion_for(std::string_view shell);
+/// The daemons, whose manual pages and completions `archctl generate` writes too.
+std::vector<const tool::Program*> other_programs();
+
+// ── the configuration's reference, from its table of keys (reference.cc) ──
+/// A commented archd.toml: every key with its default behind "#"; those that differ in `config` stand below it and count.
+std::string commented_configuration(const config::Config& config);
+std::string configuration_table();   ///< Markdown, for docs/configuration.md
+std::string configuration_manual();  ///< roff: archd.toml(5)
 
 // ── the commands, one file a family ──
 int run_init(const Invocation&);
@@ -82,6 +81,7 @@ int run_thread(const Invocation&);
 int run_show(const Invocation&);
 int run_export(const Invocation&);
 int run_status(const Invocation&);
+int run_health(const Invocation&);
 int run_capacity(const Invocation&);
 int run_verify(const Invocation&);
 int run_salvage(const Invocation&);

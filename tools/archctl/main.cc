@@ -1,5 +1,7 @@
 // archctl: the archive from the command line. Parses by the command table, finds the archive, calls the command.
+#include <grp.h>
 #include <pwd.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -7,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -185,6 +188,40 @@ std::string person() {
   return "uid " + std::to_string(::getuid());
 }
 
+// What root leaves in an archive of another user that user's archd could not read: as root on such an archive a command becomes
+// its owner, for good, or (`for_good` false) until the returned guard goes.
+class Owner {
+ public:
+  Owner(const std::string& archive, bool for_good) {
+    struct stat info {};
+    if (::geteuid() != 0 || ::stat((archive + "/archive.toml").c_str(), &info) != 0 || info.st_uid == 0) return;
+    if (for_good) {
+      if (::setgroups(0, nullptr) != 0 || ::setgid(info.st_gid) != 0 || ::setuid(info.st_uid) != 0) failed_ = errno;
+    } else {
+      if (::setegid(info.st_gid) != 0 || ::seteuid(info.st_uid) != 0) failed_ = errno;
+      back_ = true;
+    }
+  }
+  ~Owner() {
+    if (back_ && (::seteuid(0) != 0 || ::setegid(0) != 0))
+      std::abort();  // neither root nor the owner: not to be gone on with
+  }
+  Owner(const Owner&) = delete;
+  Owner& operator=(const Owner&) = delete;
+  int failed() const { return failed_; }  ///< errno; 0: it went well, or nothing was to be done
+
+ private:
+  int failed_ = 0;
+  bool back_ = false;
+};
+
+// They write elsewhere too, where only root may.
+bool stays_root(const Command& command) {
+  for (const std::string_view name : {"init", "backup", "restore", "salvage"})
+    if (command.name == name) return true;
+  return false;
+}
+
 void note_act(const Command& command, const Invocation& invocation, int status) {
   const std::string archive = archive_changed(command, invocation);
   std::error_code error;
@@ -199,6 +236,7 @@ void note_act(const Command& command, const Invocation& invocation, int status) 
   }
   for (const auto& [name, value] : invocation.options)
     if (name != "archive" && name != "config") object += " --" + name + (value.empty() ? "" : "=" + value);
+  const Owner owner(archive, false);
   auto log = http::AccessLog::open(archive);
   auto written = log ? (*log)->write(Clock::system().now(), {person(), true, "archctl", std::string(command.name),
                                                              object, "exit status " + std::to_string(status)})
@@ -238,6 +276,12 @@ int run(const std::vector<std::string>& words) {
                                                                         : config->data_dir;
   if (invocation.archive.empty()) return usage_error("--archive is empty");
   tool::catch_stop_signals();
+  std::optional<Owner> owner;
+  if (!stays_root(*command)) {
+    owner.emplace(invocation.archive, true);
+    if (owner->failed() != 0)
+      return complain(fail_errno(owner->failed(), "cannot become the user to whom the archive belongs").value());
+  }
   const int status = command->run(invocation);
   note_act(*command, invocation, status);
   return status;

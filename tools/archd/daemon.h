@@ -1,4 +1,4 @@
-// The two halves of archd: `engine` does the work, `run` watches the processes.
+// The parts of archd: `engine` does the work, `capture` becomes arch-capture, `run` watches the processes.
 #pragma once
 
 #include <functional>
@@ -34,5 +34,9 @@ int run_engine(const Flags& flags);
 /// This process opens no file of the archive: no fault of engine
 /// or capture can reach it, and an engine that dies does not stop capture.
 int run_supervisor(const Flags& flags);
+
+/// Becomes arch-capture with the configured listeners and limits, in this very process: a service manager's unit of its own
+/// then reads the same configuration as the managed one. Returns only when it cannot, with an exit status.
+int run_capture(const Flags& flags);
 
 }  // namespace arch::daemon

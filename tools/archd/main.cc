@@ -1,4 +1,5 @@
-// archd: the archive's daemon. `archd run` watches the two processes that do the work, `archd engine` is one of them.
+// archd: the archive's daemon. `archd run` watches the two processes that do the work, `archd engine` and `archd capture` are
+// one of them each.
 #include <getopt.h>
 #include <sysexits.h>
 
@@ -9,6 +10,7 @@
 #include "engine/journal/archive_file.h"
 #include "tools/archd/daemon.h"
 #include "tools/archd/log.h"
+#include "tools/archd/program.h"
 #include "tools/common/memory.h"
 
 namespace arch::daemon {
@@ -34,85 +36,44 @@ int exit_status(const Error& error) {
 
 namespace {
 
-constexpr const char* kHelp =
-    R"(Usage: archd [OPTION]... run|engine
-
-Keep a mail archive: take mail over LMTP, make it durable, find it, pack it.
-
-  run       everything: starts and watches arch-capture (which takes the mail) and the engine, restarts what ends
-  engine    the engine alone: catalog, index, packing; for a host where arch-capture is a unit of its own
-
-      --archive=DIR   the archive, made by `archctl init DIR` (else $ARCHIVE, else the configuration, else ./data)
-      --config=FILE   the configuration (else $ARCHD_CONFIG, else /etc/archd/archd.toml if there is one)
-      --lmtp=ADDR     listen for LMTP on unix:PATH or inet:HOST:PORT (port 0: any); may be given again
-      --smtp=ADDR     listen for SMTP
-      --milter=ADDR   listen for the milter protocol
-      --http=ADDR     serve the page, the API and the assistant's endpoint there; none: nowhere
-                      (none of the three given: the configured ones, by default LMTP on inet:127.0.0.1:2424 and the
-                      milter protocol on inet:127.0.0.1:2425; --http not given: the configured one, by default inet:127.0.0.1:8025)
-      --help, --version
-
-Once mail is taken it prints one line: ready lmtp=ADDR milter=ADDR http=ADDR. SIGTERM and SIGINT stop it in good order: mail under way is
-finished, the journal closed, then the engine ends. Log lines go to stderr.
-
-Exit status: 0 stopped by a signal; 64 wrong usage; 65 archive.toml is damaged or newer than this program; 66 no archive
-  here; 69 arch-capture is not to be found; 73 cannot listen or write there; 74 read or write error; 75 another engine has
-  the archive; 77 no permission; 78 a mistake in the configuration
-Example: archctl init /srv/mail && archd --archive=/srv/mail run
-)";
-
 int bad_usage(const std::string& what) {
   std::fprintf(stderr, "archd: %s — see archd --help\n", what.c_str());
   return EX_USAGE;
 }
 
 int run(int argc, char** argv) {
-  enum { kArchive = 1, kConfig, kLmtp, kSmtp, kMilter, kHttp, kHelpFlag, kVersion };
-  static const option kOptions[] = {{"archive", required_argument, nullptr, kArchive},
-                                    {"config", required_argument, nullptr, kConfig},
-                                    {"lmtp", required_argument, nullptr, kLmtp},
-                                    {"smtp", required_argument, nullptr, kSmtp},
-                                    {"milter", required_argument, nullptr, kMilter},
-                                    {"http", required_argument, nullptr, kHttp},
-                                    {"help", no_argument, nullptr, kHelpFlag},
-                                    {"version", no_argument, nullptr, kVersion},
-                                    {nullptr, 0, nullptr, 0}};
   Flags flags;
-  for (int flag; (flag = getopt_long(argc, argv, "h", kOptions, nullptr)) != -1;) {
-    switch (flag) {
-      case kArchive:
-        flags.archive = optarg;
-        break;
-      case kConfig:
-        flags.config = optarg;
-        break;
-      case kLmtp:
-        flags.lmtp.emplace_back(optarg);
-        break;
-      case kSmtp:
-        flags.smtp.emplace_back(optarg);
-        break;
-      case kMilter:
-        flags.milter.emplace_back(optarg);
-        break;
-      case kHttp:
-        flags.http.emplace_back(optarg);
-        break;
-      case 'h':
-      case kHelpFlag:
-        std::fputs(kHelp, stdout);
-        return 0;
-      case kVersion:
-        std::printf("archd %s\n", ARCH_VERSION);
-        return 0;
-      default:
-        return EX_USAGE;  // getopt has said why
+  const std::vector<::option> options = tool::long_options(program().options);
+  for (int flag; (flag = getopt_long(argc, argv, "h", options.data(), nullptr)) != -1;) {
+    const std::string_view name = tool::option_name(program().options, flag);
+    if (name == "archive") {
+      flags.archive = optarg;
+    } else if (name == "config") {
+      flags.config = optarg;
+    } else if (name == "lmtp") {
+      flags.lmtp.emplace_back(optarg);
+    } else if (name == "smtp") {
+      flags.smtp.emplace_back(optarg);
+    } else if (name == "milter") {
+      flags.milter.emplace_back(optarg);
+    } else if (name == "http") {
+      flags.http.emplace_back(optarg);
+    } else if (name == "help") {
+      std::fputs(tool::help_of(program()).c_str(), stdout);
+      return 0;
+    } else if (name == "version") {
+      std::printf("archd %s\n", ARCH_VERSION);
+      return 0;
+    } else {
+      return EX_USAGE;  // getopt has said why
     }
   }
   if (argc - optind != 1)
-    return bad_usage(argc == optind ? "run or engine is wanted" : "one of run and engine is wanted");
+    return bad_usage(argc == optind ? "run, engine or capture is wanted"
+                                    : "one of run, engine and capture is wanted");
   const std::string command = argv[optind];
-  if (command != "run" && command != "engine") return bad_usage("unknown command \"" + command + "\"");
+  if (command != "run" && command != "engine" && command != "capture")
+    return bad_usage("unknown command \"" + command + "\"");
 
   const Flags asked = flags;
   const auto filled = [asked]() -> Result<Flags> {
@@ -139,9 +100,14 @@ int run(int argc, char** argv) {
   flags = *complete;
   flags.again = filled;
   set_log(flags.configuration.log_json, flags.configuration.log_level);
-  if (command == "run" && flags.configuration.capture_managed && flags.lmtp.empty() && flags.smtp.empty() &&
-      flags.milter.empty())
+  const bool managed = flags.configuration.capture_managed;
+  const bool listens = !flags.lmtp.empty() || !flags.smtp.empty() || !flags.milter.empty();
+  if ((command == "capture" || (command == "run" && managed)) && !listens)
     return bad_usage("no listener is given or configured: nothing would take mail");
+  if (command == "capture" && managed) {
+    std::fputs("archd: `archd run` starts arch-capture by itself — set [capture] managed = false\n", stderr);
+    return EX_CONFIG;
+  }
 
   auto archive = read_archive_file(Fs::real(), flags.archive);
   if (!archive) {
@@ -152,7 +118,7 @@ int run(int argc, char** argv) {
     std::fprintf(stderr, "archd: %s\n", describe(mine.error()).c_str());
     return exit_status(mine.error());
   }
-  return command == "run" ? run_supervisor(flags) : run_engine(flags);
+  return command == "run" ? run_supervisor(flags) : command == "engine" ? run_engine(flags) : run_capture(flags);
 }
 
 }  // namespace

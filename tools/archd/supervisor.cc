@@ -152,6 +152,25 @@ std::string capture_path(const std::string& own) {
   return !beside.empty() && ::access(beside.c_str(), X_OK) == 0 ? beside : "arch-capture";
 }
 
+std::vector<std::string> capture_command(const Flags& flags) {
+  const config::Config& c = flags.configuration;
+  std::vector<std::string> command = {capture_path(own_path()), "--archive=" + flags.archive,
+                                      "--message-limit=" + std::to_string(c.message_bytes),
+                                      "--reserve=" + std::to_string(c.reserve_bytes),
+                                      "--max-connections=" + std::to_string(c.capture_max_connections)};
+  for (const std::string& address : flags.lmtp) command.push_back("--lmtp=" + address);
+  for (const std::string& address : flags.smtp) command.push_back("--smtp=" + address);
+  for (const std::string& address : flags.milter) command.push_back("--milter=" + address);
+  for (const std::string& network : c.capture_peers) command.push_back("--peer=" + network);
+  for (const std::string& pattern : c.capture_accept_rcpt) command.push_back("--accept-rcpt=" + pattern);
+  command.push_back("--max-rcpt=" + std::to_string(c.capture_max_rcpt));
+  if (c.capture_reject_bare_newline) command.push_back("--reject-bare-newline");
+  if (c.capture_reject_oversize) command.push_back("--reject-oversize");
+  if (c.log_json) command.push_back("--log-json");
+  command.push_back("--log-level=" + c.log_level);
+  return command;
+}
+
 class Supervisor {
  public:
   explicit Supervisor(const Flags& flags)
@@ -184,25 +203,6 @@ class Supervisor {
     if (flags.http.empty()) command.push_back("--http=none");
     return command;
   }
-  static std::vector<std::string> capture_command(const Flags& flags) {
-    const config::Config& c = flags.configuration;
-    std::vector<std::string> command = {capture_path(own_path()), "--archive=" + flags.archive,
-                                        "--message-limit=" + std::to_string(c.message_bytes),
-                                        "--reserve=" + std::to_string(c.reserve_bytes),
-                                        "--max-connections=" + std::to_string(c.capture_max_connections)};
-    for (const std::string& address : flags.lmtp) command.push_back("--lmtp=" + address);
-    for (const std::string& address : flags.smtp) command.push_back("--smtp=" + address);
-    for (const std::string& address : flags.milter) command.push_back("--milter=" + address);
-    for (const std::string& network : c.capture_peers) command.push_back("--peer=" + network);
-    for (const std::string& pattern : c.capture_accept_rcpt) command.push_back("--accept-rcpt=" + pattern);
-    command.push_back("--max-rcpt=" + std::to_string(c.capture_max_rcpt));
-    if (c.capture_reject_bare_newline) command.push_back("--reject-bare-newline");
-    if (c.capture_reject_oversize) command.push_back("--reject-oversize");
-    if (c.log_json) command.push_back("--log-json");
-    command.push_back("--log-level=" + c.log_level);
-    return command;
-  }
-
   void start(Child& child) {
     auto started = child.start(original_mask_);
     if (!started) log("error", "starting " + child.name() + ": " + describe(started.error()));
@@ -352,5 +352,15 @@ class Supervisor {
 }  // namespace
 
 int run_supervisor(const Flags& flags) { return Supervisor(flags).run(); }
+
+int run_capture(const Flags& flags) {
+  std::vector<std::string> command = capture_command(flags);
+  std::vector<char*> argv;
+  for (std::string& word : command) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  ::execvp(argv[0], argv.data());
+  log("error", "cannot start " + command[0] + ": " + std::strerror(errno));
+  return EX_UNAVAILABLE;
+}
 
 }  // namespace arch::daemon
