@@ -737,16 +737,14 @@ Result<std::vector<FeedEntry>> Archive::feed(uint64_t after, size_t max_messages
   return entries;  // what was read before a failure is given first; the next call meets it again
 }
 
-Result<void> Archive::put_texts(const std::vector<std::pair<uint64_t, MessageText>>& texts) {
-  CatalogBatch batch;
-  for (const auto& [number, text] : texts) batch.put(Column::kText, be64(number), rows::encode_text(text));
-  return state_->catalog->write(std::move(batch), true);
-}
-
 Result<MessageText> Archive::text(uint64_t number) const {
   if (state_->catalog) {
     ARCH_TRY(auto row, state_->catalog->get(Column::kText, be64(number)));
-    if (row) return rows::decode_text(*row);
+    if (row) {
+      ARCH_TRY(MessageText text, rows::decode_text(*row));
+      ARCH_TRY_VOID(state_->expand(&text));
+      return text;
+    }
   }
   return fail(Code::kNotFound, "no text is kept yet of message number " + std::to_string(number));
 }
@@ -761,6 +759,7 @@ Result<std::vector<MessageText>> Archive::texts(const std::vector<uint64_t>& num
   for (size_t i = 0; i < values.size(); ++i) {
     if (!values[i]) continue;
     ARCH_TRY(out[i], rows::decode_text(*values[i]));
+    ARCH_TRY_VOID(state_->expand(&out[i]));
   }
   return out;
 }

@@ -20,6 +20,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/digest.h"
+#include "engine/documents.h"
 #include "engine/format/delivery.h"
 #include "engine/format/journal.h"
 #include "engine/io/fs.h"
@@ -77,10 +78,12 @@ struct TextPiece {
     kAttachment = 5,  ///< text inside an attachment; `part` says which
     kPeople = 6,      ///< names and addresses of From, To, Cc, envelope
     kHeader = 7,      ///< value of a header field that the operator wants searched; `part` is its name, lower case
+    kDocument = 8,  ///< stands for what is read in an attachment: `text` is the digest of its decoded bytes, 32 bytes
   };
   uint8_t field = kBody;
-  std::string part;  ///< mime::Part::number, empty where it does not apply
-  std::string text;  ///< UTF-8
+  std::string part;      ///< mime::Part::number, empty where it does not apply
+  std::string text;      ///< UTF-8
+  bool waiting = false;  ///< kDocument, given to put_texts(): it was not read yet when the message was looked at
   bool operator==(const TextPiece&) const = default;
 };
 using MessageText = std::vector<TextPiece>;
@@ -231,9 +234,24 @@ class Archive {
   Result<std::vector<FeedEntry>> feed(uint64_t after, size_t max_messages, uint64_t max_bytes) const;
   /// One batch, durable (WAL synced) when it returns. Keys are message numbers.
   Result<void> put_texts(const std::vector<std::pair<uint64_t, MessageText>>& texts);
-  Result<MessageText> text(uint64_t number) const;  ///< kNotFound when the follower has not been there
+  /// With what was read in its attachments in place of kDocument. kNotFound when the follower has not been there.
+  Result<MessageText> text(uint64_t number) const;
   Result<std::vector<MessageText>> texts(
       const std::vector<uint64_t>& numbers) const;  ///< same order; empty where missing
+
+  // ── attachments that take a program to read ──
+  Result<std::optional<KeptDocument>> document(const Digest& digest) const;  ///< nothing: not read yet, or not known
+  /// Part and digest of those of a message.
+  Result<std::vector<std::pair<std::string, Digest>>> documents_of(uint64_t number) const;
+  /// Durable when it returns; the index takes it in for every message that has it (new_documents).
+  Result<void> put_document(const Digest& digest, const KeptDocument& document);
+  Result<std::vector<WaitingDocument>> waiting_documents(size_t most) const;
+  /// Documents and messages whose index entries lack what was read since; took_documents() once it is in the index, durable.
+  Result<std::vector<std::pair<Digest, uint64_t>>> new_documents(size_t most) const;
+  Result<void> took_documents(const std::vector<std::pair<Digest, uint64_t>>& taken);
+  /// Has those read again of which `wanted` says so; what is known of them stays until then. How many.
+  Result<uint64_t> read_again(const std::function<bool(const KeptDocument&)>& wanted);
+  Result<DocumentCounts> document_counts() const;
 
   // ── the engine's own work (kEngine) ──
   /// Applies what journal and segments hold beyond the catalog's marks: adopts unknown segments, reads journal files

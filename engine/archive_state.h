@@ -179,6 +179,8 @@ struct Archive::State {
   Result<std::optional<uint64_t>> find(const Digest& digest) const;
   Result<MessageInfo> info(uint64_t number) const;
   Result<void> refresh() const;
+  Result<void> expand(MessageText* text) const;
+  std::mutex document_mutex;  // between what waits for a document and what reads it
 
   /// One atomic step of apply(); see apply_step.h.
   class Step;

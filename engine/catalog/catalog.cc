@@ -16,9 +16,9 @@ namespace arch {
 
 namespace {
 
-constexpr std::array<const char*, kColumns> kNames = {"default",  "digest", "message",    "place",  "blob",
-                                                      "delivery", "again",  "message_id", "thread", "text",
-                                                      "usage",    "import", "unpacked",   "queue",  "threading"};
+constexpr std::array<const char*, kColumns> kNames = {
+    "default", "digest", "message", "place",  "blob",     "delivery", "again",     "message_id",
+    "thread",  "text",   "usage",   "import", "unpacked", "queue",    "threading", "document"};
 
 Result<void> to_result(const rocksdb::Status& status, const std::string& path) {
   if (status.ok()) return {};
@@ -51,7 +51,8 @@ rocksdb::ColumnFamilyOptions column_options(Column column, const std::shared_ptr
   if (column == Column::kDigest || column == Column::kBlob || column == Column::kImport)
     table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10, false));
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  options.write_buffer_size = column == Column::kText || column == Column::kMessage ? 16u << 20 : 4u << 20;
+  options.write_buffer_size =
+      column == Column::kText || column == Column::kMessage || column == Column::kDocument ? 16u << 20 : 4u << 20;
   options.max_write_buffer_number = 2;
   options.compression = rocksdb::kZSTD;
   options.bottommost_compression = rocksdb::kZSTD;

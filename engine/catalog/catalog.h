@@ -37,8 +37,9 @@ enum class Column : uint8_t {
   kUnpacked,
   kQueue,
   kThreading,
+  kDocument,
 };
-constexpr size_t kColumns = 15;
+constexpr size_t kColumns = 16;
 
 class CatalogBatch {
  public:

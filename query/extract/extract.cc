@@ -28,6 +28,7 @@ constexpr uint64_t kDecodeBytes = 4 * limits::kTextBytes;
 constexpr size_t kSaysMoreShare = 4;
 constexpr size_t kEmbeddedNames = 200;    // addresses of one embedded message that go into the text
 constexpr size_t kSniffBytes = 8u << 10;  // to tell text from binary
+constexpr size_t kDocuments = 1'000;      // attachments of one message that are read
 
 bool starts_with(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
 bool ends_with(std::string_view text, std::string_view suffix) {
@@ -407,7 +408,7 @@ class Extraction {
     const bool readable = is_html(part) || named_html(part) || is_plain_text(part);
     std::string text;
     if (!readable || !leaf_text(message, part, number, &text)) {
-      ++out_->unread_parts;
+      document(message, part, number);
       return;
     }
     const bool body = !part.attachment && (part.media_type == "text/plain" || is_html(part) ||
@@ -418,7 +419,21 @@ class Extraction {
       append_attachment(number, text);
   }
 
+  // Read elsewhere, once for all mails that have it.
+  void document(std::string_view message, const Part& part, const std::string& number) {
+    if (documents_ >= kDocuments) {
+      out_->partial = true;
+      return;
+    }
+    const std::string bytes = decoded(message, part, limits::kMessageBytes);
+    if (bytes.empty()) return;
+    ++documents_;
+    ++out_->unread_parts;
+    later_.push_back({TextPiece::kDocument, number, std::string(Sha256::of(as_bytes(bytes)).view())});
+  }
+
   Extracted* out_;
+  size_t documents_ = 0;
   uint64_t used_ = 0;
   std::string body_, people_;
   std::set<std::pair<std::string, std::string>> seen_;
@@ -430,6 +445,31 @@ class Extraction {
 };
 
 }  // namespace
+
+std::optional<PartBytes> part_bytes(std::string_view message, std::string_view number) {
+  std::string inner;
+  for (int depth = 0; depth <= kOpenDepth; ++depth) {
+    const size_t slash = number.find('/');
+    const std::string_view here = number.substr(0, slash);
+    const Message parsed = mime::parse(message);
+    const Part* found = nullptr;
+    for (const Part& part : parsed.parts)
+      if (part.number == here && !part.container) found = &part;
+    if (found == nullptr) return std::nullopt;
+    std::string bytes = mime::decode_content(message, *found, limits::kMessageBytes);
+    if (slash == std::string_view::npos)
+      return PartBytes{std::move(bytes), found->media_type, found->filename, found->charset};
+    if (is_smime(*found)) {
+      auto content = internal::signed_content(bytes);
+      if (!content) return std::nullopt;
+      bytes = std::move(*content);
+    }
+    inner = std::move(bytes);
+    message = inner;
+    number.remove_prefix(slash + 1);
+  }
+  return std::nullopt;
+}
 
 Extracted extract(std::string_view message, const Message& parsed, const std::vector<Recipient>& envelope) {
   Extracted out;

@@ -2,6 +2,7 @@
 // attachments (other formats come with the sandboxed workers). Pure and bounded (limits.h); never fails; any thread.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,7 +14,7 @@ namespace arch::extract {
 struct Extracted {
   MessageText pieces;         ///< in the order subject, body, quoted, then names and attachments, people last
   bool partial = false;       ///< a limit was met, or a part could not be read
-  uint32_t unread_parts = 0;  ///< attachments whose format nothing here reads yet
+  uint32_t unread_parts = 0;  ///< attachments that take a program to read: each a piece kDocument
   bool link = false;          ///< the text links to a web address
 };
 
@@ -24,6 +25,13 @@ struct Extracted {
 /// `envelope` recipients go into kPeople, one "name address" a line; so do the people of a mail that Exchange's journal
 /// wrapped.
 Extracted extract(std::string_view message, const mime::Message& parsed, const std::vector<Recipient>& envelope);
+
+/// The decoded bytes of a part by its number ("2", "1.3", "2/1" inside encoded content), as the pieces of extract() name it, and
+/// what the mail says of it. Nothing: there is no such part.
+struct PartBytes {
+  std::string bytes, media_type, filename, charset;
+};
+std::optional<PartBytes> part_bytes(std::string_view message, std::string_view number);
 
 /// Linear, bounded HTML to text: entities, block elements to line ends, links kept as "text [url]" only when `links`,
 /// script, style, comments and head dropped; words split by inline tags stay whole. Lines of a cited mail (blockquote of

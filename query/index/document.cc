@@ -5,6 +5,7 @@
 #include <set>
 
 #include "query/index/terms.h"
+#include "query/index/types.h"
 #include "query/text/analyser.h"
 
 namespace arch::index {
@@ -119,6 +120,55 @@ void DocumentMaker::envelope(const MessageInfo& message, const std::vector<Recip
   }
 }
 
+void DocumentMaker::piece(const TextPiece& piece) {
+  std::string_view prefix;
+  switch (piece.field) {
+    case TextPiece::kDocument:
+      return;  // stands for what is not read yet
+    case TextPiece::kPeople:
+      text::index_terms(piece.text, [&](std::string_view term) {
+        if (term.find('@') != std::string_view::npos) add(kGeneral, term, 0);
+      });
+      return;
+    case TextPiece::kHeader:
+      add(kHeader, piece.part, 0);
+      text::index_terms(piece.text, [&](std::string_view term) {
+        std::string word(piece.part);
+        word += ' ';
+        add(kHeader, word.append(term), 0);
+      });
+      return;
+    case TextPiece::kSubject:
+      prefix = kSubject;
+      break;
+    case TextPiece::kFileName:
+      prefix = kFileName;
+      break;
+    default:
+      break;
+  }
+  text::index_all(
+      piece.text,
+      [&](std::string_view term) {
+        add(kGeneral, term, 1);
+        if (!prefix.empty()) add(prefix, term, 0);
+      },
+      [&](std::string_view pair) { add(kPair, pair, 0); });
+}
+
+void DocumentMaker::type(std::string_view media_type, std::string_view filename) {
+  type_terms(media_type, filename, [&](std::string_view term) { add(kType, term, 0); });
+}
+
+TermList DocumentMaker::documents(const MessageText& text,
+                                  const std::vector<std::pair<std::string, std::string>>& types, bool all_read) {
+  start();
+  for (const TextPiece& each : text) piece(each);
+  for (const auto& [media_type, filename] : types) type(media_type, filename);
+  if (all_read) add(kIsRead, {}, 0);
+  return take();
+}
+
 Document DocumentMaker::make(const MessageInfo& message, const MessageText& text,
                              const std::vector<Recipient>& recipients, const Flags& flags) {
   start();
@@ -128,39 +178,7 @@ Document DocumentMaker::make(const MessageInfo& message, const MessageText& text
   out.date_s = clamp_seconds(message.date);
   out.mail_key = message.mail_key;
 
-  for (const TextPiece& piece : text) {
-    std::string_view prefix;
-    switch (piece.field) {
-      case TextPiece::kPeople:
-        text::index_terms(piece.text, [&](std::string_view term) {
-          if (term.find('@') != std::string_view::npos) add(kGeneral, term, 0);
-        });
-        continue;
-      case TextPiece::kHeader:
-        add(kHeader, piece.part, 0);
-        text::index_terms(piece.text, [&](std::string_view term) {
-          std::string word(piece.part);
-          word += ' ';
-          add(kHeader, word.append(term), 0);
-        });
-        continue;
-      case TextPiece::kSubject:
-        prefix = kSubject;
-        break;
-      case TextPiece::kFileName:
-        prefix = kFileName;
-        break;
-      default:
-        break;
-    }
-    text::index_all(
-        piece.text,
-        [&](std::string_view term) {
-          add(kGeneral, term, 1);
-          if (!prefix.empty()) add(prefix, term, 0);
-        },
-        [&](std::string_view pair) { add(kPair, pair, 0); });
-  }
+  for (const TextPiece& each : text) piece(each);
 
   for (const mime::Address& person : message.from) {
     people(kFrom, person);
@@ -185,6 +203,9 @@ Document DocumentMaker::make(const MessageInfo& message, const MessageText& text
   if (flags.signature) add(kHasSignature, {}, 0);
   if (flags.link) add(kHasLink, {}, 0);
   if (message.attachment_count > 0) add(kHasAttachment, {}, 0);
+  for (const MessageInfo::Attachment& attachment : message.attachments)
+    type(attachment.media_type, attachment.filename);
+  for (const auto& [media_type, filename] : flags.types) type(media_type, filename);
   if (message.encrypted) add(kIsEncrypted, {}, 0);
   if (flags.partial || message.partial) add(kIsPartial, {}, 0);
   if (flags.unread) add(kIsUnread, {}, 0);

@@ -38,7 +38,9 @@ struct Flags {
   bool inline_image = false;  ///< an image that the text shows
   bool signature = false;     ///< S/MIME or OpenPGP
   bool link = false;          ///< to a web address
-  std::string language;       ///< ISO 639-1; empty: not known
+  std::vector<std::pair<std::string, std::string>>
+      types;             ///< media type and name of what was found inside attachments
+  std::string language;  ///< ISO 639-1; empty: not known
   std::string list_id;
   std::vector<std::string> tags;  ///< of other mail programs
 };
@@ -49,6 +51,9 @@ class DocumentMaker {
   /// `recipients` are those of all deliveries known so far.
   Document make(const MessageInfo& message, const MessageText& text, const std::vector<Recipient>& recipients,
                 const Flags& flags);
+  /// What was read of attachments of a known message: `text` is theirs alone. `all_read`: none of its attachments is unread now.
+  TermList documents(const MessageText& text, const std::vector<std::pair<std::string, std::string>>& types,
+                     bool all_read);
   /// What further envelope recipients of a known message add.
   TermList recipients(const MessageInfo& message, const std::vector<Recipient>& recipients);
 
@@ -57,6 +62,8 @@ class DocumentMaker {
   void add(std::string_view prefix, std::string_view term, uint32_t count);
   void people(std::string_view prefix, const mime::Address& person);
   void general_people(const mime::Address& person);
+  void piece(const TextPiece& piece);
+  void type(std::string_view media_type, std::string_view filename);
   void label(std::string_view prefix, std::string_view text);
   void envelope(const MessageInfo& message, const std::vector<Recipient>& recipients);
   TermList take();

@@ -1,7 +1,11 @@
 // Feed, parse, extract, analyse on the caller's thread; Xapian on a second one, one batch behind.
+#include <algorithm>
 #include <condition_variable>
+#include <deque>
+#include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
 #include <unordered_map>
 
@@ -18,6 +22,10 @@ namespace {
 constexpr size_t kTextBatchBytes = 16u << 20;  // of one put_texts
 constexpr size_t kHeaderPieces = 100;          // fields of one message that the operator asked for
 constexpr size_t kHeaderValueBytes = 1'000;
+constexpr size_t kBulk =
+    100;  // messages at once that are no trickle: their attachments are read before they are indexed
+constexpr size_t kNewDocuments = 500;  // of one commit
+constexpr size_t kWaitingAtOnce = 200;
 
 /// Commits batches in order on its own thread. At most one waits while one is committed.
 class Committer {
@@ -168,6 +176,10 @@ struct IndexWriter::State {
   std::string numbering;
 
   Result<IndexStore::Batch> make_batch(std::vector<FeedEntry> entries, const std::function<bool()>& stop);
+  /// What is known of the documents that `text` stands for: their words in place of the references, into `*expanded`, and of what
+  /// types they are. Sets TextPiece::waiting. True when each of them is read.
+  Result<bool> take_in(MessageText* text, MessageText* expanded,
+                       std::vector<std::pair<std::string, std::string>>* types) const;
   void add_headers(const mime::Message& parsed, MessageText* text) const;
 };
 
@@ -211,6 +223,109 @@ void IndexWriter::State::add_headers(const mime::Message& parsed, MessageText* t
   }
 }
 
+Result<bool> IndexWriter::State::take_in(MessageText* text, MessageText* expanded,
+                                         std::vector<std::pair<std::string, std::string>>* types) const {
+  bool all_read = true;
+  for (TextPiece& piece : *text) {
+    if (piece.field != TextPiece::kDocument || piece.text.size() != 32) {
+      if (expanded != nullptr) expanded->push_back(piece);
+      continue;
+    }
+    ARCH_TRY(auto document, archive.document(Digest::from_view(piece.text)));
+    piece.waiting = !document.has_value();
+    if (!document) {
+      all_read = false;
+      continue;
+    }
+    all_read = all_read && !document->unread();
+    types->emplace_back(document->media_type, std::string());
+    if (expanded == nullptr) continue;
+    if (!document->text.empty())
+      expanded->push_back({TextPiece::kAttachment, piece.part, std::move(document->text)});
+    for (KeptDocument::Member& member : document->members) {
+      types->emplace_back(member.media_type, member.name);
+      if (!member.name.empty()) expanded->push_back({TextPiece::kFileName, piece.part, std::move(member.name)});
+      if (!member.text.empty()) expanded->push_back({TextPiece::kAttachment, piece.part, std::move(member.text)});
+    }
+  }
+  return all_read;
+}
+
+namespace {
+
+// A message on its way into a batch: read first, made a document when its attachments are known as far as they will be.
+struct Read {
+  Flags flags;
+  MessageText text;
+  std::vector<Recipient> people;
+};
+
+// Attachments of a bulk of mail, read by a few threads while the messages before are parsed. What cannot be tried stays waiting.
+class BulkReader {
+ public:
+  BulkReader(Archive& archive, const Options& options) : archive_(archive), options_(options) {
+    for (size_t i = 0; i < std::max<size_t>(1, options.reading_threads); ++i)
+      threads_.emplace_back([this] { run(); });
+  }
+  ~BulkReader() { finish(); }
+
+  /// Once for each digest; waits while too much is on its way.
+  void add(const Digest& digest, std::string_view message, const std::string& part) {
+    if (!seen_.insert(digest).second) return;
+    auto bytes = extract::part_bytes(message, part);
+    if (!bytes) return;
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [this] { return waiting_bytes_ < kWaitingBytes; });
+    waiting_bytes_ += bytes->bytes.size();
+    queue_.emplace_back(digest, std::move(*bytes));
+    changed_.notify_all();
+  }
+
+  void finish() {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      ending_ = true;
+      changed_.notify_all();
+    }
+    for (std::thread& thread : threads_)
+      if (thread.joinable()) thread.join();
+  }
+
+ private:
+  static constexpr uint64_t kWaitingBytes = 64ull << 20;
+
+  void run() {
+    for (;;) {
+      std::pair<Digest, extract::PartBytes> next;
+      {
+        std::unique_lock<std::mutex> lock(mutex_);
+        changed_.wait(lock, [this] { return ending_ || !queue_.empty(); });
+        if (queue_.empty()) return;
+        next = std::move(queue_.front());
+        queue_.pop_front();
+      }
+      const extract::PartBytes& part = next.second;
+      auto document = options_.read_document(part.bytes, {part.media_type, part.filename, part.charset});
+      if (document) static_cast<void>(archive_.put_document(next.first, *document));
+      std::lock_guard<std::mutex> lock(mutex_);
+      waiting_bytes_ -= part.bytes.size();
+      changed_.notify_all();
+    }
+  }
+
+  Archive& archive_;
+  const Options& options_;
+  std::set<Digest> seen_;  // the caller's
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::pair<Digest, extract::PartBytes>> queue_;  // this and what follows: mutex_
+  uint64_t waiting_bytes_ = 0;
+  bool ending_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace
+
 // Texts are durable in the catalog when it returns. Ends early when `stop` says so: the batch then covers what was done.
 Result<IndexStore::Batch> IndexWriter::State::make_batch(std::vector<FeedEntry> entries,
                                                          const std::function<bool()>& stop) {
@@ -218,41 +333,65 @@ Result<IndexStore::Batch> IndexWriter::State::make_batch(std::vector<FeedEntry> 
   std::unordered_map<uint64_t, size_t> places;  // message number -> in batch.documents
   std::vector<std::pair<uint64_t, MessageText>> texts;
   size_t text_bytes = 0;
-  for (FeedEntry& entry : entries) {
-    if (batch.mark != 0 && stop && stop()) break;
-    const DeliveryInfo& delivery = entry.delivery;
-    // The archive's own address says nothing about who got the mail.
-    const std::vector<Recipient> people =
-        is_archive_copy(delivery.delivery) ? std::vector<Recipient>() : delivery.delivery.rcpt;
-    if (entry.first) {
-      ARCH_TRY(bool readable, entry.damaged ? Result<bool>(false) : attempt->begin(delivery.sequence));
-      Flags flags;
-      MessageText text;
+
+  std::vector<Read> reads(entries.size());
+  size_t done = 0;
+  {
+    std::optional<BulkReader> bulk;
+    if (options.read_document && entries.size() >= kBulk) bulk.emplace(archive, options);
+    for (; done < entries.size(); ++done) {
+      if (done != 0 && stop && stop()) break;
+      FeedEntry& entry = entries[done];
+      Read& read = reads[done];
+      // The archive's own address says nothing about who got the mail.
+      const Delivery& delivery = entry.delivery.delivery;
+      if (!is_archive_copy(delivery)) read.people = delivery.rcpt;
+      if (!entry.first) continue;
+      ARCH_TRY(bool readable, entry.damaged ? Result<bool>(false) : attempt->begin(entry.delivery.sequence));
       if (readable) {
-        mime::Message parsed = mime::parse(entry.bytes);
-        extract::Extracted extracted = extract::extract(entry.bytes, parsed, people);
-        flags = flags_of(parsed, extracted);
-        text = std::move(extracted.pieces);
-        add_headers(parsed, &text);
+        const mime::Message parsed = mime::parse(entry.bytes);
+        extract::Extracted extracted = extract::extract(entry.bytes, parsed, read.people);
+        read.flags = flags_of(parsed, extracted);
+        read.text = std::move(extracted.pieces);
+        add_headers(parsed, &read.text);
       } else {
-        flags.partial = true;
-        text = text_of_catalog(entry.message);
+        read.flags.partial = true;
+        read.text = text_of_catalog(entry.message);
         ++given_up;
       }
-      Document document = maker.make(entry.message, text, people, flags);
+      if (bulk)
+        for (const TextPiece& piece : read.text) {
+          if (piece.field != TextPiece::kDocument) continue;
+          const Digest digest = Digest::from_view(piece.text);
+          ARCH_TRY(auto known, archive.document(digest));
+          if (!known) bulk->add(digest, entry.bytes, piece.part);
+        }
+      std::string().swap(entry.bytes);
+    }
+  }
+  ARCH_TRY_VOID(attempt->end());
+
+  for (size_t i = 0; i < done; ++i) {
+    FeedEntry& entry = entries[i];
+    Read& read = reads[i];
+    const DeliveryInfo& delivery = entry.delivery;
+    if (entry.first) {
+      MessageText expanded;
+      ARCH_TRY(bool all_read, take_in(&read.text, &expanded, &read.flags.types));
+      read.flags.unread = !all_read;
+      Document document = maker.make(entry.message, expanded, read.people, read.flags);
       document.sequence = delivery.sequence;
       places[document.number] = batch.documents.size();
       batch.documents.push_back(std::move(document));
-      for (const TextPiece& piece : text) text_bytes += piece.text.size();
-      texts.emplace_back(entry.message.number, std::move(text));
-      std::string().swap(entry.bytes);
+      for (const TextPiece& piece : read.text) text_bytes += piece.text.size();
+      texts.emplace_back(entry.message.number, std::move(read.text));
       if (text_bytes >= kTextBatchBytes) {
         ARCH_TRY_VOID(archive.put_texts(texts));
         texts.clear();
         text_bytes = 0;
       }
-    } else if (!people.empty()) {
-      TermList more = maker.recipients(entry.message, people);
+    } else if (!read.people.empty()) {
+      TermList more = maker.recipients(entry.message, read.people);
       auto place = places.find(entry.message.number);
       if (place != places.end()) {
         TermList& terms = batch.documents[place->second].terms;
@@ -267,9 +406,75 @@ Result<IndexStore::Batch> IndexWriter::State::make_batch(std::vector<FeedEntry> 
     batch.mark = delivery.sequence;
     batch.mark_digest = mark_digest(numbering, entry.message.digest);
   }
-  ARCH_TRY_VOID(attempt->end());
   if (!texts.empty()) ARCH_TRY_VOID(archive.put_texts(texts));
   return batch;
+}
+
+Result<uint64_t> IndexWriter::take_documents(const std::function<bool()>& stop) {
+  State& s = *state_;
+  uint64_t taken = 0;
+  while (!stop || !stop()) {
+    ARCH_TRY(auto fresh, s.archive.new_documents(kNewDocuments));
+    if (fresh.empty()) break;
+    std::map<uint64_t, bool> numbers;  // rising
+    // What is not in a shard yet is looked at when it gets there, and finds the document then.
+    for (const auto& [digest, number] : fresh)
+      if (number <= s.store->last_number()) numbers[number] = true;
+    std::vector<Document> late;
+    for (const auto& [number, unused] : numbers) {
+      ARCH_TRY(auto references, s.archive.documents_of(number));
+      MessageText text;
+      for (const auto& [part, digest] : references)
+        text.push_back({TextPiece::kDocument, part, std::string(digest.view())});
+      MessageText expanded;
+      std::vector<std::pair<std::string, std::string>> types;
+      ARCH_TRY(bool all_read, s.take_in(&text, &expanded, &types));
+      Document document;
+      document.number = number;
+      document.terms = s.maker.documents(expanded, types, all_read);
+      late.push_back(std::move(document));
+    }
+    ARCH_TRY_VOID(s.store->commit_late(late));
+    ARCH_TRY_VOID(s.archive.took_documents(fresh));
+    taken += late.size();
+  }
+  return taken;
+}
+
+Result<uint64_t> read_documents(Archive& archive, const DocumentReader& read, size_t most,
+                                const std::function<bool()>& stop) {
+  uint64_t count = 0;
+  std::set<Digest> tried;  // of which no bytes could be had
+  while (count < most && (!stop || !stop())) {
+    ARCH_TRY(auto waiting, archive.waiting_documents(kWaitingAtOnce + tried.size()));
+    std::erase_if(waiting, [&](const WaitingDocument& each) { return tried.count(each.digest) != 0; });
+    if (waiting.empty()) break;
+    for (const WaitingDocument& each : waiting) {
+      if (count >= most || (stop && stop())) break;
+      const auto bytes = [&]() -> Result<std::optional<extract::PartBytes>> {
+        ARCH_TRY(MessageInfo info, archive.info(each.message));
+        ARCH_TRY(std::string message, archive.get(info.digest));
+        std::string part = each.part;
+        if (part.empty()) {
+          ARCH_TRY(auto references, archive.documents_of(each.message));
+          for (const auto& [number, digest] : references)
+            if (digest == each.digest) part = number;
+        }
+        return extract::part_bytes(message, part);
+      }();
+      if (!bytes && bytes.error().code != Code::kCorrupt && bytes.error().code != Code::kNotFound)
+        return tl::unexpected<Error>(bytes.error());
+      if (!bytes || !*bytes) {  // damaged, or on a volume that is away: it waits
+        tried.insert(each.digest);
+        continue;
+      }
+      const extract::PartBytes& part = **bytes;
+      ARCH_TRY(KeptDocument document, read(part.bytes, {part.media_type, part.filename, part.charset}));
+      ARCH_TRY_VOID(archive.put_document(each.digest, document));
+      ++count;
+    }
+  }
+  return count;
 }
 
 Result<uint64_t> IndexWriter::follow(const std::function<bool()>& stop,

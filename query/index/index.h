@@ -24,11 +24,23 @@
 
 namespace arch::index {
 
+/// What the mail says of an attachment.
+struct DocumentHint {
+  std::string media_type, filename, charset;
+};
+/// Reads an attachment (query/document, behind its sandbox). Errors: it could not be tried; it stays waiting.
+using DocumentReader = std::function<Result<KeptDocument>(std::string_view bytes, const DocumentHint& hint)>;
+
 struct Options {
   uint64_t shard_messages = 250'000;
   size_t batch_messages = 2'000;       ///< most of one commit
   uint64_t batch_bytes = 64ull << 20;  ///< message bytes of one batch
-  std::vector<std::string> headers;    ///< lower-case names of further header fields that are searched ("x-run-id")
+  /// Of attachments of mail that comes in bulk (an import, a rebuild), so that their words go into the shards at once. Mail that
+  /// comes singly is found first and its attachments are read by read_documents(). May be called from `reading_threads` threads at
+  /// once. None: bulk waits like the rest.
+  DocumentReader read_document;
+  size_t reading_threads = 2;
+  std::vector<std::string> headers;  ///< lower-case names of further header fields that are searched ("x-run-id")
 };
 
 class IndexWriter {
@@ -41,6 +53,8 @@ class IndexWriter {
   /// Follows the archive from the own mark until nothing is left or `stop`. Extracts text and stores it in the catalog
   /// (durable before the index commit). `progress` gets the mark.
   Result<uint64_t> follow(const std::function<bool()>& stop, const std::function<void(uint64_t mark)>& progress);
+  /// Takes in what was read of attachments since their messages were indexed. Returns how many messages got something.
+  Result<uint64_t> take_documents(const std::function<bool()>& stop);
   uint64_t mark() const;  ///< last sequence number indexed and committed
   /// Why open() threw an index away and began anew, for the log; empty when it did not.
   const std::string& begun_anew() const;
@@ -53,6 +67,11 @@ class IndexWriter {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// Reads documents that wait, newest catalog row first, until none is left, `stop` says so or `most` are done; each is durable in the
+/// catalog before the next. Beside apply(), follow() and readers; one thread. Returns how many. Errors: the reader's, kIo, kFull.
+Result<uint64_t> read_documents(Archive& archive, const DocumentReader& read, size_t most,
+                                const std::function<bool()>& stop);
 
 /// Begins a new, empty generation beside the one that serves readers; the next IndexWriter fills it, and readers turn to it when
 /// it has caught up. Errors: kTryAgain (a writer has the index), kIo, kFull.

@@ -121,7 +121,10 @@ Result<void> IndexReader::refresh() { return state_->open(); }
 uint64_t IndexReader::mark() const { return state_->mark; }
 uint64_t IndexReader::documents() const { return state_->documents; }
 uint64_t IndexReader::partial() const { return frequency(std::string(kIsPartial)); }
-uint64_t IndexReader::unread() const { return frequency(std::string(kIsUnread)); }
+uint64_t IndexReader::unread() const {
+  const uint64_t unread = frequency(std::string(kIsUnread)), over = frequency(std::string(kIsRead));
+  return unread > over ? unread - over : 0;
+}
 
 Result<Numbers> IndexReader::postings(const std::string& term) const {
   if (term.empty()) return all();

@@ -440,6 +440,14 @@ Result<void> IndexStore::commit(const Batch& batch) {
   return {};
 }
 
+Result<void> IndexStore::commit_late(const std::vector<Document>& documents) {
+  State& s = *state_;
+  if (s.dead) return tl::unexpected<Error>(*s.dead);
+  auto done = s.add_late(documents);
+  if (!done) return s.die(done.error());
+  return {};
+}
+
 Result<void> IndexStore::set_complete() {
   State& s = *state_;
   if (s.dead) return tl::unexpected<Error>(*s.dead);

@@ -58,6 +58,8 @@ class IndexStore {
   /// Everything of the batch and the mark, durable when it returns. A batch that crosses the end of a shard takes several
   /// commits, each with the mark of its last document.
   Result<void> commit(const Batch& batch);
+  /// Further terms of messages up to last_number(), durable when it returns. Doing it twice changes nothing.
+  Result<void> commit_late(const std::vector<Document>& documents);
   /// Seals the open shard when that is worth the rewriting. To be called when nothing is left to index.
   Result<void> tidy();
   /// The generation has caught up with the archive: readers turn to it, older ones are removed.

@@ -10,7 +10,7 @@
 
 namespace arch::index {
 
-constexpr int kSchema = 2;
+constexpr int kSchema = 3;
 
 // Words. General: of subject, body, quoted text, file names, attachment text and the names of people; of their addresses
 // the whole and its domains only.
@@ -29,6 +29,8 @@ constexpr std::string_view kList = "I";  // words of List-Id, and the whole of i
 constexpr std::string_view kTag =
     "G";  // words of tags that other mail programs left in the header, and each whole tag
 constexpr std::string_view kLanguage = "L";  // "Lfr": of the text, when it is long enough to tell
+constexpr std::string_view kType =
+    "Y";  // "Yapplication/pdf", "Ypdf": of attachments and of what is inside them (types.h)
 // Flags.
 constexpr std::string_view kHasAttachment = "XHattachment";
 constexpr std::string_view kHasInline = "XHinline";  // an image that the text shows
@@ -36,7 +38,8 @@ constexpr std::string_view kHasSignature = "XHsignature";
 constexpr std::string_view kHasLink = "XHlink";
 constexpr std::string_view kHasBcc = "XHbcc";
 constexpr std::string_view kIsPartial = "XIpartial";
-constexpr std::string_view kIsUnread = "XIunread";
+constexpr std::string_view kIsUnread = "XIunread";  // when it was indexed; kIsRead says that it is over
+constexpr std::string_view kIsRead = "XIread";
 constexpr std::string_view kIsEncrypted = "XIencrypted";
 
 }  // namespace arch::index

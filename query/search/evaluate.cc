@@ -455,8 +455,8 @@ int Evaluation::rank(const Node& node) const {
       return node.field == "date" ? 2 : 3;
     case Node::Kind::kRange:
     case Node::Kind::kIn:
-    case Node::Kind::kType:
       return 3;
+    case Node::Kind::kType:
     case Node::Kind::kId:
     case Node::Kind::kLabel:
     case Node::Kind::kHeader:
@@ -509,9 +509,14 @@ Result<Set> Evaluation::evaluate(const Node& node, const Numbers* within) {
       break;
     }
     case Node::Kind::kRange:
-    case Node::Kind::kIn:
-    case Node::Kind::kType: {
+    case Node::Kind::kIn: {
       ARCH_TRY(numbers, by_row(node, within));
+      break;
+    }
+    case Node::Kind::kType: {
+      if (reader_ != nullptr) {
+        ARCH_TRY(numbers, reader_->postings(std::string(index::kType) + node.text));
+      }
       break;
     }
     case Node::Kind::kId: {
@@ -633,10 +638,17 @@ Result<Numbers> Evaluation::by_row(const Node& node, const Numbers* within) {
 Result<Numbers> Evaluation::has(const Node& node) const {
   if (reader_ == nullptr) return Numbers();
   if (node.text == "variant") return variants();
+  if (node.text == "unread") {
+    ARCH_TRY(Numbers unread, reader_->postings(std::string(index::kIsUnread)));
+    ARCH_TRY(Numbers read, reader_->postings(std::string(index::kIsRead)));
+    Numbers left;
+    std::set_difference(unread.begin(), unread.end(), read.begin(), read.end(), std::back_inserter(left));
+    return left;
+  }
   constexpr std::pair<std::string_view, std::string_view> kTerms[] = {
       {"attachment", index::kHasAttachment}, {"encrypted", index::kIsEncrypted}, {"inline", index::kHasInline},
       {"signature", index::kHasSignature},   {"link", index::kHasLink},          {"bcc", index::kHasBcc},
-      {"partial", index::kIsPartial},        {"unread", index::kIsUnread}};
+      {"partial", index::kIsPartial}};
   for (const auto& [name, term] : kTerms)
     if (name == node.text) return reader_->postings(std::string(term));
   ARCH_CHECK(false);  // the parser makes no other

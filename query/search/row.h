@@ -6,8 +6,7 @@
 
 namespace arch::search {
 
-/// `condition` is a kRange, kIn or kType, or a kDate of received or archived. A type: looks at the attachments that the row
-/// lists (MessageInfo::attachments).
+/// `condition` is a kRange or kIn, or a kDate of received or archived.
 bool row_matches(const query::Node& condition, const MessageInfo& message);
 
 }  // namespace arch::search

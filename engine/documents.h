@@ -1,0 +1,71 @@
+// What was read in an attachment, kept once by the digest of its decoded bytes, however many mails it came with. The catalog's
+// column `document` (docs/catalog-format.md). Derived: attachments can be read again.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/base/clock.h"
+#include "engine/base/digest.h"
+#include "engine/base/result.h"
+
+namespace arch {
+
+/// Of a document or of a file inside it. Values are on disk, and are those of document::Status.
+enum class DocumentStatus : uint8_t {
+  kRead = 1,
+  kNoText = 2,
+  kEncrypted = 3,
+  kBroken = 4,
+  kOverLimit = 5,
+  kUnknownFormat = 6,
+  kCrashed = 7,
+};
+/// "read", "no_text", "encrypted", "broken", "over_limit", "unknown_format", "crashed"
+std::string_view document_status_name(DocumentStatus status);
+
+struct KeptDocument {
+  struct Member {
+    std::string name;  ///< path inside the document; UTF-8
+    std::string media_type;
+    DocumentStatus status = DocumentStatus::kRead;
+    std::string why;
+    std::string text;
+    bool operator==(const Member&) const = default;
+  };
+  DocumentStatus status = DocumentStatus::kUnknownFormat;
+  std::string why;         ///< one sentence when it is not kRead
+  std::string media_type;  ///< as found
+  std::string tool;        ///< what read it
+  std::string readers;     ///< version of all readers then: another one may read more
+  std::string text;        ///< UTF-8, without the members' text
+  std::vector<Member> members;
+
+  /// A key, other limits or another version might find more in it or in a member.
+  bool unread() const;
+  bool operator==(const KeptDocument&) const = default;
+};
+
+std::string encode_document(const KeptDocument& document);
+Result<KeptDocument> decode_document(std::string_view value);
+
+/// A document that waits to be read: where its bytes are.
+struct WaitingDocument {
+  Digest digest;
+  uint64_t message = 0;  ///< MessageInfo::number of one that has it
+  std::string part;      ///< as in TextPiece::part
+};
+
+/// How many documents there are, by what they are and how reading them went.
+struct DocumentCounts {
+  struct Row {
+    std::string media_type;
+    DocumentStatus status = DocumentStatus::kRead;
+    uint64_t count = 0;
+  };
+  std::vector<Row> rows;  ///< most first
+  uint64_t waiting = 0;
+};
+
+}  // namespace arch
