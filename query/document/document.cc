@@ -229,42 +229,6 @@ void File::read_member(std::string_view name, const Hint& member_hint, std::stri
 
 }  // namespace internal
 
-std::string_view status_name(Status status) {
-  switch (status) {
-    case Status::kRead:
-      return "read";
-    case Status::kNoText:
-      return "no_text";
-    case Status::kEncrypted:
-      return "encrypted";
-    case Status::kBroken:
-      return "broken";
-    case Status::kOverLimit:
-      return "over_limit";
-    case Status::kUnknownFormat:
-      return "unknown_format";
-    case Status::kCrashed:
-      return "crashed";
-  }
-  return "unknown_format";
-}
-
-std::string DocumentText::all_text() const {
-  std::string out = text;
-  for (const Member& member : members) {
-    if (!out.empty() && out.back() != '\n') out += '\n';
-    out += member.name;
-    out += '\n';
-    out += member.text;
-  }
-  return out;
-}
-
-bool DocumentText::unread() const {
-  const auto open = [](Status one) { return one != Status::kRead && one != Status::kNoText; };
-  return open(status) || std::any_of(members.begin(), members.end(), [&](const Member& m) { return open(m.status); });
-}
-
 DocumentText read_document(std::span<const std::byte> bytes, const Hint& hint, const Limits& limits) {
   DocumentText out;
   const std::string_view content(reinterpret_cast<const char*>(bytes.data()), bytes.size());
