@@ -8,7 +8,7 @@
 namespace arch::document::internal {
 
 namespace {
-constexpr uint32_t kNone = 0xffffffff, kEndOfChain = 0xfffffffe, kMaxSector = 0xfffffff9;
+constexpr uint32_t kNone = 0xffffffff, kMaxSector = 0xfffffff9;  // above: ends and marks
 constexpr size_t kEntries = 100'000;
 constexpr size_t kEntryBytes = 128;
 }  // namespace

@@ -163,9 +163,10 @@ class Rtf {
     const std::string_view word = rtf_.substr(begin, at_ - begin);
     size_t end = at_;
     if (end < rtf_.size() && rtf_[end] == '-') ++end;
+    const size_t digits = end;
     while (end < rtf_.size() && rtf_[end] >= '0' && rtf_[end] <= '9') ++end;
     int number = 1;
-    const bool given = end > at_ + (rtf_[at_] == '-' ? 1 : 0) && end > at_;
+    const bool given = end > digits;
     if (given) {
       number = 0;
       std::from_chars(rtf_.data() + at_, rtf_.data() + end, number);

@@ -22,9 +22,22 @@ ROWS = []
 OUT = "."
 
 
+# By the reader that takes them: seeds/READER/ holds copies for the fuzz targets.
+READERS = {"pdf": "pdf", "docx": "ooxml", "xlsx": "ooxml", "pptx": "ooxml", "odt": "odf", "ods": "odf", "odp": "odf", "doc": "ole", "xls": "ole",
+           "ppt": "ole", "msg": "ole", "rtf": "rtf", "dat": "tnef", "html": "html", "xml": "xml", "fodt": "xml", "ics": "calendar",
+           "vcf": "calendar", "eml": "mail", "mht": "mail", "emlx": "mail", "p7m": "smime", "zip": "archive", "7z": "archive", "tar": "archive",
+           "tgz": "archive", "gz": "archive", "txt": "plain", "csv": "plain"}
+SEED_BYTES = 60_000
+
+
 def put(name, content, status="read", words=(), absent=(), declared="", charset=""):
     with open(os.path.join(OUT, name), "wb") as file:
         file.write(content)
+    reader = "biff" if name == "raw.xls" else READERS.get(name.rsplit(".", 1)[-1])
+    if reader and content and len(content) <= SEED_BYTES and not name.startswith(("misnamed", "page.doc", "noise")):
+        os.makedirs(os.path.join(OUT, "seeds", reader), exist_ok=True)
+        with open(os.path.join(OUT, "seeds", reader, name), "wb") as file:
+            file.write(content)
     ROWS.append([name, declared, charset, status, "|".join(words), "|".join(absent)])
     return content
 
