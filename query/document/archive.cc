@@ -1,4 +1,4 @@
-// Archives by libarchive: zip, 7z, tar, and single files under gzip, bzip2, xz, zstd. Nothing is written anywhere; members are
+// Archives by libarchive: zip, 7z, rar, tar, and single files under gzip, bzip2, xz, zstd. Nothing is written anywhere; members are
 // unpacked in memory, within the budget, and read as documents of their own.
 #include <archive.h>
 #include <archive_entry.h>
@@ -49,6 +49,8 @@ Reader open_archive(std::string_view bytes, Formats formats) {
   if (formats == Formats::kAll) {
     archive_read_support_format_7zip(reader.get());
     archive_read_support_format_tar(reader.get());
+    archive_read_support_format_rar(reader.get());
+    archive_read_support_format_rar5(reader.get());
   }
   if (formats == Formats::kAll || formats == Formats::kSingle) {
     archive_read_support_format_raw(reader.get());  // takes what no other format does: a single compressed file

@@ -182,7 +182,7 @@ Format find_format(std::string_view bytes, const Hint& hint) {
   if (starts(head, "PK\3\4") || starts(head, "PK\5\6") || starts(head, "PK00PK\3\4")) return Format::kZip;
   if (starts(head, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"sv)) return Format::kOle;
   if (starts(head, "\x78\x9f\x3e\x22")) return Format::kTnef;
-  if (starts(head, "7z\xbc\xaf\x27\x1c")) return Format::kArchive;
+  if (starts(head, "7z\xbc\xaf\x27\x1c") || starts(head, "Rar!\x1a\x07")) return Format::kArchive;
   if (starts(head, "\x1f\x8b\x08") || starts(head, "BZh") ||
       starts(head,
              "\xfd"
@@ -243,7 +243,9 @@ std::string media_type_of(Format format, std::string_view bytes, const Hint& hin
     case Format::kZip:
       return "application/zip";
     case Format::kArchive:
-      return starts(bytes, "7z") ? "application/x-7z-compressed" : "application/x-tar";
+      return starts(bytes, "7z")     ? "application/x-7z-compressed"
+             : starts(bytes, "Rar!") ? "application/vnd.rar"
+                                     : "application/x-tar";
     case Format::kCompressed:
       return starts(bytes, "\x1f")   ? "application/gzip"
              : starts(bytes, "BZ")   ? "application/x-bzip2"

@@ -76,10 +76,10 @@ void native(File& file, std::string_view stream) {
 void read_storage(File& file, const CompoundFile& ole, uint32_t storage, int level);
 
 // Objects of a Word or PowerPoint document, an embedded object's own.
-void embedded_storages(File& file, const CompoundFile& ole, uint32_t storage) {
+void embedded_storages(File& file, const CompoundFile& ole, uint32_t storage, std::string_view prefix) {
   for (uint32_t i = 1; i < ole.entries().size() && file.room_for_members() && file.go_on(); ++i) {
     const CompoundFile::Entry& entry = ole.entries()[i];
-    if (!entry.storage || entry.parent != storage) continue;
+    if (!entry.storage || entry.parent != storage || entry.name.compare(0, prefix.size(), prefix) != 0) continue;
     file.member_by(entry.name, {}, [&, i](File& inner) {
       inner.media_type = "application/x-ole-storage";
       read_storage(inner, ole, i, 1);
@@ -101,14 +101,15 @@ void read_storage(File& file, const CompoundFile& ole, uint32_t storage, int lev
   if (has("WordDocument")) {
     file.media_type = "application/msword";
     read_word(file, ole, storage);
-    if (const uint32_t pool = ole.find(storage, "ObjectPool")) embedded_storages(file, ole, pool);
+    if (const uint32_t pool = ole.find(storage, "ObjectPool")) embedded_storages(file, ole, pool, "");
     return;
   }
   for (const char* name : {"Workbook", "Book"}) {
     const uint32_t book = ole.find(storage, name);
     if (book == 0) continue;
     file.media_type = "application/vnd.ms-excel";
-    return read_excel(file, ole.read(book, file));
+    read_excel(file, ole.read(book, file));
+    return embedded_storages(file, ole, storage, "MBD");
   }
   if (has("PowerPoint Document")) {
     file.media_type = "application/vnd.ms-powerpoint";

@@ -300,11 +300,19 @@ bool read_parts(File& file, const std::function<bool(const std::string&)>& wante
 
 bool is_xml(std::string_view name) { return ends(name, ".xml"); }
 
+// Objects, and what Word takes in from elsewhere without converting it (altChunk).
+bool is_embedded(const std::string& name) {
+  static constexpr std::array<std::string_view, 11> kDocuments = {".mht",  ".html", ".htm", ".rtf", ".docx", ".doc",
+                                                                  ".xlsx", ".pdf",  ".txt", ".eml", ".msg"};
+  if (name.find("/_rels/") != std::string::npos) return false;
+  return name.find("/embeddings/") != std::string::npos || one_of(extension_of(name), kDocuments);
+}
+
 void embedded(File& file) {
   each_zip_entry(
       file,
       [&](const std::string& name) {
-        return name.find("/embeddings/") != std::string::npos && name.back() != '/' && file.room_for_members();
+        return !name.empty() && name.back() != '/' && is_embedded(name) && file.room_for_members();
       },
       [&](const std::string& name, std::string_view content) {
         Hint hint;

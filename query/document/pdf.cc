@@ -73,7 +73,7 @@ void read_pdf(File& file) {
     }
     const std::string text = utf8(page->text(poppler::rectf(), poppler::page::non_raw_non_physical_layout));
     words = words || text.find_first_not_of(" \t\r\n\f") != std::string::npos;
-    file.add(text);
+    file.add(text);  // poppler has joined the words that the ends of lines cut
     file.end_line();
   }
   if (pages <= 0) file.fail(Status::kBroken, "no page");

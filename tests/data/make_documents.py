@@ -93,6 +93,18 @@ def seven_zip(name, content):
     return b"7z\xbc\xaf\x27\x1c\x00\x04" + struct.pack("<I", zlib.crc32(start)) + start + content + header
 
 
+def rar(name, content):
+    """RAR 4 with one stored file."""
+    raw = name.encode()
+
+    def block(kind, flags, body, added=b""):
+        head = struct.pack("<BHH", kind, flags, 7 + len(body)) + body
+        return struct.pack("<H", zlib.crc32(head) & 0xFFFF) + head + added
+
+    entry = struct.pack("<IIBIIBBHI", len(content), len(content), 3, zlib.crc32(content), 0x58AC0000, 20, 0x30, len(raw), 0x81A4) + raw
+    return b"Rar!\x1a\x07\x00" + block(0x73, 0, b"\0" * 6) + block(0x74, 0x8000, entry, content) + block(0x7B, 0x4000, b"")
+
+
 def compound(tree):
     """An OLE compound file of version 3: names to bytes (streams) or to such dictionaries (storages). Streams below 4096 bytes lie in
     the mini stream."""
@@ -235,6 +247,8 @@ def make_pdf():
                                  "Subtype/CIDFontType0/BaseFont/HeiseiMin-W3/CIDSystemInfo<</Registry(Adobe)/Ordering(Japan1)"
                                  "/Supplement 2>>/FontDescriptor<</Type/FontDescriptor/FontName/HeiseiMin-W3/Flags 4>>>>]>>"),
         words=["請求書"])
+    lines = b"BT /F1 12 Tf 72 700 Td 14 TL (Un avan-) Tj T* (tage pour la facture FA-) Tj T* (2024 et le pr\xe9l\xe8-) Tj T* (vement) Tj ET"
+    put("hyphens.pdf", pdf(lines), words=["avantage pour", "pr\u00e9l\u00e8vement"])
     put("kids-loop.pdf", pdf(show("boucle"), kids="[2 0 R 2 0 R 3 0 R]"), "any")
     # Flate makes 500 KiB of 500 MiB: a page of nothing but work.
     squeeze = zlib.compressobj(9)
@@ -285,6 +299,7 @@ def xlsx(rows, extra=()):
 
 
 def make_office():
+    put("alt-chunk.docx", docx(extra=[("word/afchunk.htm", b"<p>venu du web anemone</p>")]), words=["renoncule", "anemone"])
     sound = docx(extra=[("word/embeddings/feuille.xlsx", xlsx('<row><c t="inlineStr"><is><t>imbriqu\u00e9 freesia</t></is></c></row>'))])
     put("simple.docx", sound, words=["renoncule", "est légal", "colonne", "12 caisses", "myosotis", "verveine", "lavande", "dahlia",
                                     "clé-ancolie", "freesia", "feuille.xlsx"], absent=["style-inaudible", "champ-cache"])
@@ -530,6 +545,7 @@ def make_archives():
     put("cp850.zip", raw_name_zip("relev\u00e9 d'\u00e9t\u00e9.txt".encode("cp850"), text), "no_text", words=["relevé d'été.txt"])
     put("shift-jis.zip", raw_name_zip("\u8acb\u6c42\u66f8.txt".encode("shift_jis"), text), "no_text", words=["請求書.txt"])
     put("simple.7z", seven_zip("note.txt", text), "no_text", words=["note.txt", "immortelle"])
+    put("simple.rar", rar("note.txt", text), "no_text", words=["note.txt", "immortelle"])
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:
         info = tarfile.TarInfo("dossier/note.txt")
