@@ -105,7 +105,7 @@ std::string latin_or_asian(std::string_view names) {
     }
   }
   if (paired > 2 * alone) {
-    const std::string asian = low_lead * 2 > pairs ? "windows-31j" : "gb18030";
+    std::string asian = low_lead * 2 > pairs ? "windows-31j" : "gb18030";
     if (mime::to_utf8(names, asian).find("\xef\xbf\xbd") == std::string::npos) return asian;
   }
   return low > high ? "ibm850" : "windows-1252";

@@ -144,7 +144,7 @@ class Reader {
         }
         break;
       case kString:
-        file_.add(wide() ? text(0, 2) : text(0, 2));
+        file_.add(text(0, 2));
         break;
       case kHeader:
       case kFooter:
