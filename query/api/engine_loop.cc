@@ -23,6 +23,7 @@ constexpr milliseconds kIdleTick{1000};        // index and pack look again at l
 constexpr milliseconds kDrainTick{100};
 constexpr milliseconds kSpaceTick{20};
 constexpr milliseconds kFirstPause{1000}, kLongestPause{60'000};
+constexpr size_t kDocumentsAtOnce = 20;           // attachments read before the index hears of them
 constexpr UnixNs kCloseWait = 10 * kNsPerSecond;  // how long a pack request waits for writers to close their files
 
 /// Remembers a failure that lasts, so that the log says when it began and when it ended, not every attempt.
@@ -73,6 +74,10 @@ std::string pack_request_path(const std::string& archive_directory) {
   return tmp_directory(archive_directory) + "/pack.request";
 }
 
+std::string reextract_request_path(const std::string& archive_directory) {
+  return tmp_directory(archive_directory) + "/reextract.request";
+}
+
 std::string reindex_request_path(const std::string& archive_directory) {
   return tmp_directory(archive_directory) + "/reindex.request";
 }
@@ -108,7 +113,14 @@ struct EngineLoop::State {
   uint64_t packed_bytes = 0;
   std::string doing;
 
-  std::thread apply_thread, index_thread, pack_thread;
+  // documents
+  uint64_t document_begun = 0;   // passes
+  uint64_t document_idle = 0;    // the last one that found nothing to do
+  uint64_t document_wanted = 0;  // passes up to this one begin without a pause
+  uint64_t documents = 0;        // read
+  uint64_t documents_shown = 0;  // of those, how many the index has been told of
+
+  std::thread apply_thread, index_thread, pack_thread, document_thread;
 
   void log(const std::string& level, const std::string& line) {
     std::lock_guard lock(log_mutex);
@@ -246,7 +258,7 @@ struct EngineLoop::State {
       std::unique_lock lock(mutex);
       index_error.reset();
       changed.notify_all();
-      changed.wait_for(lock, kIdleTick, [&] { return stopping || applied > seen; });
+      changed.wait_for(lock, kIdleTick, [&] { return stopping || applied > seen || documents > documents_shown; });
       if (stopping) break;
     }
     if (writer) {
@@ -272,6 +284,17 @@ struct EngineLoop::State {
     ARCH_TRY_VOID(space_for(0, "the index"));
     ARCH_TRY_VOID((*writer)->follow(stop_or_full_function(), [this](uint64_t mark) { note_indexed(mark); }));
     note_indexed((*writer)->mark());
+    uint64_t shown;
+    {
+      std::lock_guard lock(mutex);
+      shown = documents;
+    }
+    ARCH_TRY_VOID((*writer)->take_documents(stop_or_full_function()));
+    {
+      std::lock_guard lock(mutex);
+      documents_shown = shown;
+    }
+    changed.notify_all();
     return space_for(0, "the index");
   }
   void note_indexed(uint64_t mark) {
@@ -280,6 +303,59 @@ struct EngineLoop::State {
       indexed = mark;
     }
     changed.notify_all();
+  }
+
+  // ── attachments ──
+  void run_documents() {
+    Trouble trouble;
+    for (;;) {
+      uint64_t pass;
+      {
+        std::lock_guard lock(mutex);
+        pass = ++document_begun;
+      }
+      auto result = read_some();
+      bool news = false;
+      {
+        std::lock_guard lock(mutex);
+        if (result) {
+          documents += *result;
+          news = *result > 0;
+        }
+        if (!news) document_idle = pass;
+        if (stopping) return;
+      }
+      changed.notify_all();
+      if (!result) {
+        if (trouble.begins(result.error()))
+          log("error",
+              "reading attachments (mail is found by its own text all the same): " + describe(result.error()));
+        if (pause(trouble.pause())) return;
+        continue;
+      }
+      if (trouble.ends()) log("info", "reading attachments works again");
+      if (news) continue;
+      std::unique_lock lock(mutex);
+      changed.wait_for(lock, kIdleTick, [&] { return stopping || document_wanted > pass; });
+      if (stopping) return;
+    }
+  }
+
+  Result<uint64_t> read_some() {
+    const std::string request = reextract_request_path(archive.directory());
+    ARCH_TRY(bool requested, Fs::real().exists(request));
+    if (requested) {
+      ARCH_TRY(std::string wanted, read_file(Fs::real(), request, 4096));
+      while (!wanted.empty() && wanted.back() == '\n') wanted.pop_back();
+      ARCH_TRY(uint64_t count, archive.read_again([&](const KeptDocument& document) {
+        if (wanted == "unread") return document.unread();
+        return wanted.empty() || document.media_type.find(wanted) != std::string::npos;
+      }));
+      ARCH_TRY_VOID(Fs::real().remove(request));
+      log("info", std::to_string(count) + " attachments are read again");
+    }
+    ARCH_TRY_VOID(space_for(0, "reading attachments"));
+    return index::read_documents(archive, options.index.read_document, kDocumentsAtOnce, stop_or_full_function());
   }
 
   // ── pack ──
@@ -388,11 +464,12 @@ void EngineLoop::start() {
   state->apply_thread = std::thread([state] { state->run_apply(); });
   state->index_thread = std::thread([state] { state->run_index(); });
   state->pack_thread = std::thread([state] { state->run_pack(); });
+  if (state->options.index.read_document) state->document_thread = std::thread([state] { state->run_documents(); });
 }
 
 EngineProgress EngineLoop::progress() const {
   std::lock_guard lock(state_->mutex);
-  return EngineProgress{state_->applied, state_->indexed, state_->packed_bytes, state_->doing};
+  return EngineProgress{state_->applied, state_->indexed, state_->packed_bytes, state_->documents, state_->doing};
 }
 
 Result<void> EngineLoop::drain(Pack pack, const StopFunction& stop, const ProgressFunction& progress) {
@@ -437,9 +514,21 @@ Result<void> EngineLoop::drain(Pack pack, const StopFunction& stop, const Progre
   }
   // One failure may be an old one that a new attempt mends; two since the call are an answer.
   ARCH_TRY_VOID(wait_until([&] { return s.indexed >= target || s.index_failures > failures + 1; }));
-  std::lock_guard lock(s.mutex);
-  if (s.indexed < target && s.index_error) return tl::unexpected<Error>(*s.index_error);
-  return {};
+  {
+    std::lock_guard lock(s.mutex);
+    if (s.indexed < target && s.index_error) return tl::unexpected<Error>(*s.index_error);
+  }
+  if (!s.options.index.read_document) return {};
+  // Then a pass over the attachments that begins now and finds nothing, and what passes before it have found in the index.
+  {
+    std::lock_guard lock(s.mutex);
+    pass = s.document_begun + 1;
+    s.document_wanted = std::max(s.document_wanted, pass);
+  }
+  s.changed.notify_all();
+  return wait_until([&] {
+    return (s.document_idle >= pass && s.documents_shown >= s.documents) || s.index_failures > failures + 1;
+  });
 }
 
 void EngineLoop::stop() {
@@ -448,7 +537,8 @@ void EngineLoop::stop() {
     state_->stopping = true;
   }
   state_->changed.notify_all();
-  for (std::thread* thread : {&state_->apply_thread, &state_->index_thread, &state_->pack_thread})
+  for (std::thread* thread :
+       {&state_->apply_thread, &state_->index_thread, &state_->pack_thread, &state_->document_thread})
     if (thread->joinable()) thread->join();
 }
 

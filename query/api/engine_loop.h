@@ -18,6 +18,7 @@ struct EngineOptions {
   uint64_t pack_bytes = 256ull << 20;  ///< pack once closed journal files hold this much
   UnixNs pack_age = kNsPerDay;         ///< or the oldest of them is this old
   UnixNs look_again = kNsPerSecond;    ///< the journal is looked at this often even without news; also bounds stop()
+  /// With a `read_document`: attachments of bulk are read beside indexing, those of single mails by a thread of their own.
   index::Options index;
 };
 
@@ -25,6 +26,7 @@ struct EngineProgress {
   uint64_t applied = 0;       ///< last sequence in the catalog
   uint64_t indexed = 0;       ///< last sequence in the index
   uint64_t packed_bytes = 0;  ///< message bytes packed by this loop
+  uint64_t documents = 0;     ///< attachments read by its own thread
   std::string doing;          ///< "apply", "index", "pack"
 };
 
@@ -51,8 +53,8 @@ class EngineLoop {
     kWhenDue,  ///< by EngineOptions
     kAll,      ///< every closed journal file, before drain() returns
   };
-  /// Waits until everything that journal and segments held when it was called is applied and indexed (and packed). Errors:
-  /// the one that keeps apply, pack or index (in this order) from it; kTryAgain when `stop` said so.
+  /// Waits until everything that journal and segments held when it was called is applied and indexed (and packed), and what can be
+  /// read of attachments is in the index. Errors: the one that keeps apply, pack or index (in this order) from it; kTryAgain when `stop` said so.
   Result<void> drain(Pack pack, const StopFunction& stop, const ProgressFunction& progress);
 
   /// Lets each thread end its step, closes the index. Idempotent.
@@ -78,6 +80,10 @@ Result<void> catch_up(Archive& archive, const EngineOptions& options, bool pack_
 /// Runs until `stop`. Errors: none so far that would not be retried; the result is there for what may come.
 Result<void> run_engine(Archive& archive, const EngineOptions& options, const StopFunction& stop,
                         const LogFunction& log);
+
+/// ARCHIVE/tmp/reextract.request: `archctl reextract` leaves it, beside a daemon or before it works itself; holds a media type's
+/// part ("pdf"), "unread", or nothing for everything that another version of the readers has read. The engine removes it.
+std::string reextract_request_path(const std::string& archive_directory);
 
 /// ARCHIVE/tmp/reindex.request: `archctl reindex` beside a daemon leaves it; the engine begins a new generation of the index and
 /// removes it.

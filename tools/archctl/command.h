@@ -100,5 +100,6 @@ int run_access_log(const Invocation&);
 int run_mcp(const Invocation&);
 int run_generate(const Invocation&);
 int run_lmtp_send(const Invocation&);
+int run_extract(const Invocation&);
 
 }  // namespace arch::ctl

@@ -673,6 +673,33 @@ const std::vector<Command>& commands() {
        0,
        run_generate},
 
+      {"extract",
+       "Find",
+       "[OPTION]... FILE...",
+       "Show what a search sees of a file",
+       "The text that would be indexed if FILE were attached to a mail, with the files found inside it, what read "
+       "it, and "
+       "why something was not read. Needs no archive and stores nothing. FILE may be \"-\" for standard input.\n\n"
+       "The format is told by the content; declared type and name help where it says nothing. As in archd, the file "
+       "is "
+       "read by arch-extract, a process that can open no other.",
+       {{"type", 0, "TYPE", "the media type that a mail would declare, e.g. application/pdf"},
+        {"charset", 0, "NAME", "the charset that a mail would declare"},
+        {"name", 0, "NAME", "a file name in place of FILE's own"},
+        {"json", 0, "", "one JSON object a file on stdout, for scripts"},
+        kQuiet},
+       {{0, "everything was read, or holds no words (a picture, an empty file)"},
+        kUsage,
+        {65, "something was not read: encrypted, broken, over a limit, or of an unknown format; it is named"},
+        {66, "a FILE is missing"},
+        {69, "arch-extract is not to be found"},
+        kReadError},
+       {{"archctl extract devis.pdf", "what of it would be found"},
+        {"archctl extract --json *.docx | jq -r 'select(.status!=\"read\") | .file'", "which would not"}},
+       1,
+       SIZE_MAX,
+       run_extract},
+
       {"lmtp-send",
        "",
        "[OPTION]... ADDRESS FILE",

@@ -44,6 +44,14 @@ struct Config {
   uint64_t index_shard_messages = 250'000;
   std::vector<std::string> index_headers = {"x-run-id"};
 
+  bool documents_read = true;
+  uint64_t documents_workers = 2;
+  UnixNs documents_time = 10 * kNsPerSecond;
+  uint64_t documents_memory_bytes = 256ull << 20;
+  uint64_t documents_text_bytes = 16ull << 20;
+  uint64_t documents_depth = 3;
+  uint64_t documents_expansion = 100;
+
   std::vector<std::string> http_listen = {"inet:127.0.0.1:8025"};
   std::vector<std::string> http_hosts;
   std::vector<std::string> http_origins;
