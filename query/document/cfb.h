@@ -1,6 +1,5 @@
-// OLE compound files ([MS-CFB]): streams in storages, what doc, xls, ppt and msg are wrapped in. A reader of our own: libgsf descends
-// the directory by recursion and reads what tables say before it looks; here all is bounded by the file's size, without recursion,
-// and a chain that runs in a circle ends. Internal to query/document.
+// OLE compound files ([MS-CFB]): streams in storages, what doc, xls, ppt and msg are wrapped in. A reader of our own: libgsf goes down
+// the directory by recursion; here all is bounded by the file's size, without recursion, and a chain that runs in a circle ends. Internal to query/document.
 #pragma once
 
 #include <cstdint>

@@ -38,13 +38,12 @@ class Extract(unittest.TestCase):
 
     def test_text_members_and_reader_are_shown(self):
         shown = extract(self.path("simple.docx")).stdout.decode()
-        for wanted in ("renoncule", "word/", "feuille.xlsx", "freesia", "wordprocessingml", "read;", "by arch 1"):
-            if wanted != "word/":
-                self.assertIn(wanted, shown)
+        for wanted in ("renoncule", "feuille.xlsx", "freesia", "wordprocessingml", "read;", "by arch 1"):
+            self.assertIn(wanted, shown)
         self.assertIn("by poppler", extract(self.path("simple.pdf")).stdout.decode())
 
     def test_every_document_as_json(self):
-        names = sorted(os.listdir(self.root))
+        names = sorted(entry.name for entry in os.scandir(self.root) if entry.is_file())
         names.remove("MANIFEST.tsv")
         names.remove("flate-bomb.pdf")
         done = extract("--json", *map(self.path, names), status=65)
