@@ -12,7 +12,7 @@ namespace arch {
 namespace {
 
 // Rows of the column `document`.
-constexpr char kText = 'd', kUse = 'r', kWaiting = 'q', kNew = 'e';
+constexpr char kText = 'd', kUse = 'r', kWaiting = 'q', kNew = 'e', kCount = 'c';
 
 std::string key_of(char kind, const Digest& digest) { return kind + std::string(digest.view()); }
 std::string key_of(char kind, const Digest& digest, uint64_t number) { return key_of(kind, digest) + be64(number); }
@@ -23,6 +23,10 @@ bool is_read(DocumentStatus status) { return status == DocumentStatus::kRead || 
 tl::unexpected<Error> malformed() {
   return fail(Code::kCorrupt, "the catalog holds a malformed row: document",
               "it is derived: archctl rebuild makes it anew from journal and segments");
+}
+
+std::string count_key(DocumentStatus status, const std::string& media_type) {
+  return std::string{kCount, static_cast<char>(status)} + media_type;
 }
 
 std::string encode_place(uint64_t message, const std::string& part) {
@@ -114,6 +118,19 @@ Result<void> Archive::put_document(const Digest& digest, const KeptDocument& doc
   std::lock_guard lock(state_->document_mutex);
   batch.put(Column::kDocument, key_of(kText, digest), encode_document(document));
   batch.remove(Column::kDocument, key_of(kWaiting, digest));
+  // Counted as it changes: the texts are too long to be read for a number.
+  std::map<std::string, int64_t> changes;
+  ++changes[count_key(document.status, document.media_type)];
+  ARCH_TRY(auto before, state_->catalog->get(Column::kDocument, key_of(kText, digest)));
+  if (before) {
+    ARCH_TRY(KeptDocument old, decode_document(*before));
+    --changes[count_key(old.status, old.media_type)];
+  }
+  for (const auto& [key, change] : changes) {
+    ARCH_TRY(auto row, state_->catalog->get(Column::kDocument, key));
+    const uint64_t was = row && row->size() == 8 ? from_be64(*row) : 0;
+    batch.put(Column::kDocument, key, be64(was + static_cast<uint64_t>(change)));
+  }
   const std::string uses = key_of(kUse, digest);
   ARCH_TRY_VOID(state_->catalog->scan(Column::kDocument, uses, uses, [&](std::string_view key, std::string_view) {
     batch.put(Column::kDocument, key_of(kNew, digest, from_be64(key.substr(33))), {});
@@ -195,25 +212,19 @@ Result<uint64_t> Archive::read_again(const std::function<bool(const KeptDocument
 Result<DocumentCounts> Archive::document_counts() const {
   DocumentCounts out;
   if (!state_->catalog) return out;
-  std::map<std::pair<std::string, DocumentStatus>, uint64_t> counts;
-  const std::string texts(1, kText), waiting(1, kWaiting);
-  Result<void> failure;
-  ARCH_TRY_VOID(state_->catalog->scan(Column::kDocument, texts, texts, [&](std::string_view, std::string_view row) {
-    // Only the head of the row: the texts are long.
-    ByteReader in(row);
-    const auto status = static_cast<DocumentStatus>(in.u8());
-    in.sized();
-    std::string media_type(in.sized());
-    if (!in.ok()) failure = malformed();
-    ++counts[{std::move(media_type), status}];
-    return in.ok();
-  }));
-  ARCH_TRY_VOID(std::move(failure));
+  const std::string counts(1, kCount), waiting(1, kWaiting);
+  ARCH_TRY_VOID(
+      state_->catalog->scan(Column::kDocument, counts, counts, [&](std::string_view key, std::string_view row) {
+        const uint64_t count = row.size() == 8 ? from_be64(row) : 0;
+        if (count != 0)
+          out.rows.push_back(
+              {std::string(key.substr(2)), static_cast<DocumentStatus>(static_cast<uint8_t>(key[1])), count});
+        return true;
+      }));
   ARCH_TRY_VOID(state_->catalog->scan(Column::kDocument, waiting, waiting, [&](std::string_view, std::string_view) {
     ++out.waiting;
     return true;
   }));
-  for (const auto& [key, count] : counts) out.rows.push_back({key.first, key.second, count});
   std::stable_sort(out.rows.begin(), out.rows.end(), [](const auto& a, const auto& b) { return a.count > b.count; });
   return out;
 }

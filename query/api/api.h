@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -62,7 +63,17 @@ struct VariantView {
   std::vector<Field> only_here, only_there;  ///< header fields, decoded, in order
 };
 
+/// How reading an attachment went.
+struct DocumentState {
+  bool waiting = false;  ///< not read yet
+  DocumentStatus status = DocumentStatus::kRead;
+  std::string why, tool;
+  uint64_t members = 0;         ///< files inside it
+  uint64_t members_unread = 0;  ///< of those, what could not be read
+};
+
 struct MessageView {
+  std::map<std::string, DocumentState> documents;  ///< by part; of attachments that take a program to read
   MessageInfo info;
   std::vector<std::pair<std::string, std::string>> headers;  ///< all, in order, decoded
   std::vector<DeliveryInfo> deliveries;                      ///< of all copies, by sequence, at most 1,000
@@ -86,8 +97,9 @@ Result<std::string> raw_message(const Archive& archive, const std::string& id);
 struct PartText {
   Digest message;
   std::string media_type, filename;
-  bool known = false;  ///< false: the text of this format is not read
-  std::string text;    ///< UTF-8, at most kPartTextBytes
+  bool known = false;  ///< false: no text is known; `document` says why
+  DocumentState document;
+  std::string text;  ///< UTF-8, at most kPartTextBytes
   bool cut = false;
 };
 constexpr size_t kPartTextBytes = 4u << 20;
@@ -143,6 +155,7 @@ struct StatusView {
   CanaryView canary;
   std::vector<Alert> alerts;  ///< what archd tells the operator, most severe first
   std::string alerts_note;    ///< why they are not known, when they are not
+  DocumentCounts documents;
   UnixNs now = 0;
 };
 Result<StatusView> status(const Archive& archive, UnixNs now);

@@ -44,6 +44,22 @@ Json digests_json(const std::vector<Digest>& digests) {
   return out;
 }
 
+Json document_json(const DocumentState& state) {
+  return {{"status", state.waiting ? "waiting" : document_status_name(state.status)},
+          {"why", state.why},
+          {"tool", state.tool},
+          {"members", state.members},
+          {"members_unread", state.members_unread}};
+}
+
+Json documents_json(const DocumentCounts& counts) {
+  Json rows = Json::array();
+  for (const DocumentCounts::Row& row : counts.rows)
+    rows.push_back(
+        {{"media_type", row.media_type}, {"status", document_status_name(row.status)}, {"count", row.count}});
+  return {{"waiting", counts.waiting}, {"by_type", std::move(rows)}};
+}
+
 Json index_json(const search::Completeness& index) {
   return {{"complete_to", time_or_null(index.complete_to)},
           {"stored", index.stored},
@@ -175,14 +191,15 @@ std::string message_json(const MessageView& view) {
     json["variants"].push_back(std::move(each));
   }
   for (const auto& [name, value] : view.headers) json["headers"].push_back({{"name", name}, {"value", value}});
-  for (const mime::Part& part : view.parts)
-    json["parts"].push_back({{"part", part.number},
-                             {"media_type", part.media_type},
-                             {"charset", part.charset},
-                             {"disposition", part.disposition},
-                             {"filename", part.filename},
-                             {"size", part.body_end - part.body_begin},
-                             {"attachment", part.attachment}});
+  for (const mime::Part& part : view.parts) {
+    Json one = {{"part", part.number},          {"media_type", part.media_type},
+                {"charset", part.charset},      {"disposition", part.disposition},
+                {"filename", part.filename},    {"size", part.body_end - part.body_begin},
+                {"attachment", part.attachment}};
+    if (auto state = view.documents.find(part.number); state != view.documents.end())
+      one["document"] = document_json(state->second);
+    json["parts"].push_back(std::move(one));
+  }
   return finished(json);
 }
 
@@ -269,6 +286,7 @@ std::string status_json(const StatusView& view) {
                    {"index_note", view.index_note},
                    {"reindexing", view.building.running ? Json(view.building.mark) : Json(nullptr)},
                    {"index", index_json(view.index)},
+                   {"documents", documents_json(view.documents)},
                    {"joined", {{"same", view.archive.joined_same}, {"differing", view.archive.joined_differing}}},
                    {"own_domains", view.archive.own_domains},
                    {"verified", {{"oldest", time_or_null(view.verified.oldest)}, {"damaged", view.verified.damaged}}},

@@ -1,6 +1,7 @@
 // The same values for people.
 #include <algorithm>
 #include <cstdio>
+#include <map>
 
 #include "query/api/api.h"
 #include "query/api/printable.h"
@@ -59,6 +60,21 @@ class Writer {
   std::string zone_name_;
   std::string out_;
 };
+
+// What a person should know of how reading it went; nothing when it was read.
+std::string state_text(const DocumentState& state) {
+  if (state.waiting) return "  (not read yet)";
+  std::string out;
+  if (state.status != DocumentStatus::kRead) {
+    std::string name(document_status_name(state.status));
+    std::replace(name.begin(), name.end(), '_', ' ');
+    out += name + (state.why.empty() ? "" : ": " + one_line(state.why));
+  }
+  if (state.members_unread != 0)
+    out += (out.empty() ? "" : "; ") + std::to_string(state.members_unread) + " of " + std::to_string(state.members) +
+           " files inside not read";
+  return out.empty() ? out : "  (" + out + ")";
+}
 
 std::string plural(uint64_t count, std::string_view one) {
   std::string many(one);
@@ -225,8 +241,11 @@ std::string message_text(const MessageView& view, const TextStyle& style) {
   for (const mime::Part& part : view.parts) {
     if (!part.attachment) continue;
     std::string name = part.filename.empty() ? "(no name)" : one_line(part.filename);
-    writer.field("Attachment", name + "  " + one_line(part.media_type) + "  " +
-                                   size_text(part.body_end - part.body_begin) + " encoded  part " + part.number);
+    std::string text = name + "  " + one_line(part.media_type) + "  " + size_text(part.body_end - part.body_begin) +
+                       " encoded  part " + part.number;
+    if (auto state = view.documents.find(part.number); state != view.documents.end())
+      text += state_text(state->second);
+    writer.field("Attachment", text);
   }
   for (const VariantView& variant : view.variants) write_variant(variant, &writer);
   writer.line("");
@@ -311,6 +330,24 @@ std::string status_text(const StatusView& view, const TextStyle& style) {
   writer.field("Segments", std::to_string(view.archive.last_segment));
   if (view.verified.oldest != 0)
     writer.field("Verified", "every segment since " + format_rfc3339(view.verified.oldest).substr(0, 10));
+  // By how reading them went; what could not be read by type too: is:unread lists the mails.
+  uint64_t read = 0;
+  std::map<std::string, uint64_t> others;
+  for (const DocumentCounts::Row& row : view.documents.rows) {
+    if (row.status == DocumentStatus::kRead || row.status == DocumentStatus::kNoText) {
+      read += row.count;
+      continue;
+    }
+    std::string name(document_status_name(row.status));
+    std::replace(name.begin(), name.end(), '_', ' ');
+    others[name + " " + one_line(row.media_type.empty() ? "unknown" : row.media_type)] += row.count;
+  }
+  if (read != 0 || !others.empty() || view.documents.waiting != 0) {
+    std::string text = count_text(read) + " read";
+    if (view.documents.waiting != 0) text += ", " + count_text(view.documents.waiting) + " waiting";
+    for (const auto& [name, count] : others) text += ", " + count_text(count) + " " + name;
+    writer.field("Attachments", text);
+  }
   if (view.rebuilding) writer.field("Catalog", "is being rebuilt; answers are not complete");
   if (view.archive.pending_bytes != 0)
     writer.field("Waiting", size_text(view.archive.pending_bytes) + " in the journal not yet read by the engine");

@@ -150,6 +150,31 @@ Result<std::string> raw_message(const Archive& archive, const std::string& id) {
   return archive.get(digest);
 }
 
+namespace {
+
+Result<std::map<std::string, DocumentState>> states_of(const Archive& archive, uint64_t number) {
+  std::map<std::string, DocumentState> out;
+  ARCH_TRY(auto documents, archive.documents_of(number));
+  for (const auto& [part, digest] : documents) {
+    DocumentState state;
+    ARCH_TRY(auto document, archive.document(digest));
+    state.waiting = !document.has_value();
+    if (document) {
+      state.status = document->status;
+      state.why = document->why;
+      state.tool = document->tool;
+      state.members = document->members.size();
+      for (const KeptDocument::Member& member : document->members)
+        if (member.status != DocumentStatus::kRead && member.status != DocumentStatus::kNoText)
+          ++state.members_unread;
+    }
+    out.emplace(part, std::move(state));
+  }
+  return out;
+}
+
+}  // namespace
+
 Result<PartText> part_text(const Archive& archive, const std::string& id, const std::string& part) {
   ARCH_TRY(const Digest digest, find(archive, id));
   ARCH_TRY(const std::string bytes, archive.get(digest));
@@ -175,6 +200,8 @@ Result<PartText> part_text(const Archive& archive, const std::string& id, const 
   } else if (pieces.error().code != Code::kNotFound) {
     return tl::unexpected<Error>(pieces.error());
   }
+  ARCH_TRY(auto states, states_of(archive, info.number));
+  if (auto state = states.find(part); state != states.end()) out.document = state->second;
   if (!out.known && found->media_type.rfind("text/", 0) == 0) {
     out.known = true;
     out.text = mime::to_utf8(mime::decode_content(bytes, *found, kPartTextBytes + 1), found->charset);
@@ -198,6 +225,7 @@ Result<MessageView> view_message(const Archive& archive, const std::string& id) 
   view.body = readable_body(bytes, parsed, &view.body_cut);
   view.headers = std::move(parsed.headers);
   view.parts = std::move(parsed.parts);
+  ARCH_TRY(view.documents, states_of(archive, view.info.number));
   std::vector<uint64_t> sequences = view.info.deliveries;
   Recipients recipients;
   recipients.add(view.info);
@@ -272,6 +300,7 @@ Result<StatusView> status(const Archive& archive, UnixNs now) {
   } else {
     view.alerts_note = describe(alerts.error());
   }
+  ARCH_TRY(view.documents, archive.document_counts());
   auto searcher = search::Searcher::open(archive);
   if (!searcher) {  // a damaged index is part of the answer
     view.index_note = describe(searcher.error());

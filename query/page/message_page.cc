@@ -22,6 +22,37 @@ constexpr uint64_t kInlineImageBytes = 2u << 20;  // of one picture that the tex
 constexpr uint64_t kInlineImagesBytes = 16u << 20;
 
 // The part that a mail program would show as HTML: the first that is no attachment and not inside an embedded mail.
+// Why the text of an attachment is not there, or not all of it; empty when it is.
+std::string reading_text(const api::DocumentState& state, const Strings& strings) {
+  if (state.waiting) return std::string(strings.read_waiting);
+  std::string_view text;
+  switch (state.status) {
+    case DocumentStatus::kRead:
+      if (state.members_unread == 0) return {};
+      return std::string(strings.read_members) + " (" + number_text(state.members_unread, strings) + " / " +
+             number_text(state.members, strings) + ")";
+    case DocumentStatus::kNoText:
+      text = strings.read_no_text;
+      break;
+    case DocumentStatus::kEncrypted:
+      text = strings.read_encrypted;
+      break;
+    case DocumentStatus::kBroken:
+      text = strings.read_broken;
+      break;
+    case DocumentStatus::kOverLimit:
+      text = strings.read_over_limit;
+      break;
+    case DocumentStatus::kUnknownFormat:
+      text = strings.read_unknown;
+      break;
+    case DocumentStatus::kCrashed:
+      text = strings.read_crashed;
+      break;
+  }
+  return std::string(text);
+}
+
 const mime::Part* html_part(const std::vector<mime::Part>& parts) {
   int embedded = -1;  // depth of the message/rfc822 we are in
   for (const mime::Part& part : parts) {
@@ -146,6 +177,8 @@ class Article {
       one.set("size", size_text(part.body_end - part.body_begin, strings_));
       one.set("url", "/api/v1/messages/" + id + "/parts/" + part.number);
       if (has_text(part)) one.set("read_url", "/text/" + id + "/" + part.number);
+      if (auto state = view_.documents.find(part.number); state != view_.documents.end())
+        if (const std::string text = reading_text(state->second, strings_); !text.empty()) one.set("reading", text);
       list.push_back(one);
     }
     data_.set("attachments", list);
@@ -348,6 +381,8 @@ Response text_page(const Context& context, const std::string& rest) {
   data.set("message_url", "/message/" + id);
   data.set("file_url", "/api/v1/messages/" + text->message.hex() + "/parts/" + part);
   if (text->known) data.set("body", body_html(text->text));
+  if (const std::string state = reading_text(text->document, context.strings); !state.empty())
+    data.set("reading", state);
   data.set("cut", text->cut);
   Response response = page_around(context, render("text.mustache", data), text->filename, "single", {});
   response.action = "text";

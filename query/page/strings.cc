@@ -208,6 +208,14 @@ const Strings kFrench = {
     .share = "Part",
     .history_days = "jours d’historique",
     .done = "atteint",
+    .read_waiting = "Pas encore lu",
+    .read_no_text = "Sans texte",
+    .read_encrypted = "Protégé par un mot de passe : non lu",
+    .read_broken = "Endommagé : lu en partie seulement",
+    .read_over_limit = "Trop grand : lu en partie seulement",
+    .read_unknown = "Format non lu",
+    .read_crashed = "Illisible : la lecture a échoué",
+    .read_members = "Fichiers internes non lus",
 };
 
 const Strings kEnglish = {
@@ -411,6 +419,14 @@ const Strings kEnglish = {
     .share = "Share",
     .history_days = "days of history",
     .done = "reached",
+    .read_waiting = "Not read yet",
+    .read_no_text = "Without text",
+    .read_encrypted = "Protected by a password: not read",
+    .read_broken = "Damaged: read in part only",
+    .read_over_limit = "Too large: read in part only",
+    .read_unknown = "Format not read",
+    .read_crashed = "Unreadable: reading it failed",
+    .read_members = "Files inside not read",
 };
 
 std::vector<std::pair<std::string_view, std::string_view>> all(const Strings& strings) {

@@ -182,6 +182,48 @@ int run_reindex(const Invocation& invocation) {
   return 0;
 }
 
+int run_reextract(const Invocation& invocation) {
+  if (!invocation.config.documents_read)
+    return usage_error("documents.read is false in the configuration", "reextract");
+  std::string wanted = invocation.value("type");
+  if (invocation.has("unread")) wanted = "unread";
+  const std::string request = api::reextract_request_path(invocation.archive);
+  auto reader = open_reader(invocation);
+  if (!reader) return complain(reader.error());
+  auto asked = replace_file(request, wanted + "\n");
+  if (!asked) return complain(asked.error());
+  tool::ProgressLine line;
+  auto archive = open_engine(invocation);
+  if (archive) {
+    auto done = api::catch_up(**archive, engine_options(invocation.config), false, tool::stop_requested,
+                              show_progress(invocation, line));
+    line.clear();
+    if (!done) return complain_or_stopped(done.error());
+  } else if (archive.error().code == Code::kTryAgain) {
+    if (invocation.has("no-wait")) return 0;
+    for (;;) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      if (tool::stop_requested()) {
+        line.clear();
+        std::fprintf(stderr, "archctl: archd goes on with it; archctl status shows how far it is\n");
+        return 128 + tool::stop_signal();
+      }
+      auto requested = Fs::real().exists(request);
+      if (!requested) return complain(requested.error());
+      if (auto refreshed = (*reader)->refresh(); !refreshed) return complain(refreshed.error());
+      auto counts = (*reader)->document_counts();
+      if (!counts) return complain(counts.error());
+      if (!*requested && counts->waiting == 0) break;
+      if (!invocation.has("quiet")) line.update("attachments that wait", counts->waiting, 0, false);
+    }
+    line.clear();
+  } else {
+    return complain(archive.error());
+  }
+  if (!invocation.has("quiet")) std::printf("read again\n");
+  return 0;
+}
+
 int run_config(const Invocation& invocation) {
   const std::string verb = invocation.arguments.empty() ? "print" : invocation.arguments[0];
   if (verb == "print" && invocation.arguments.size() <= 1) {

@@ -91,6 +91,7 @@ int run_backup(const Invocation&);
 int run_restore(const Invocation&);
 int run_volume(const Invocation&);
 int run_rebuild(const Invocation&);
+int run_reextract(const Invocation&);
 int run_reindex(const Invocation&);
 int run_dump(const Invocation&);
 int run_config(const Invocation&);

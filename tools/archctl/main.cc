@@ -175,7 +175,7 @@ std::string archive_changed(const Command& command, const Invocation& invocation
   const auto& words = invocation.arguments;
   if (command.name == "init") return words[0];
   if (command.name == "restore") return words[1];
-  for (const std::string_view name : {"import", "pack", "rebuild", "reindex", "salvage", "backup"})
+  for (const std::string_view name : {"import", "pack", "rebuild", "reindex", "reextract", "salvage", "backup"})
     if (command.name == name) return invocation.archive;
   for (const std::string_view name : {"token", "saved", "volume"})
     if (command.name == name && !words.empty() && words[0] != "list" && words[0] != "run") return invocation.archive;

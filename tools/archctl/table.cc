@@ -366,6 +366,25 @@ const std::vector<Command>& commands() {
        SIZE_MAX,
        run_verify},
 
+      {"reextract",
+       "Look after",
+       "[OPTION]...",
+       "Read the text of attachments again",
+       "For a better version of the readers, or other limits ([documents] of the configuration). Each attachment is "
+       "read once, "
+       "whatever number of mails has it; what is known of it stays until it has been read again. Without an option "
+       "all "
+       "are; beside a running archd it asks archd to do it, and waits.",
+       {{"type", 0, "TYPE", "only those whose media type has this in it, such as pdf"},
+        {"unread", 0, "", "only those that could not be read: encrypted, broken, over a limit, of unknown format"},
+        {"no-wait", 0, "", "beside archd: return at once"},
+        kQuiet},
+       {{0, "read again, and searched"}, kUsage, kNoArchive, kReadError, kBusy},
+       {{"archctl reextract --type pdf", ""}, {"archctl search is:unread", "the mails that have some"}},
+       0,
+       0,
+       run_reextract},
+
       {"reindex",
        "Look after",
        "[OPTION]...",
