@@ -10,7 +10,7 @@
 
 namespace arch::index {
 
-constexpr int kSchema = 2;
+constexpr int kSchema = 3;
 
 // Words. General: of subject, body, quoted text, file names, attachment text and the names of people; of their addresses
 // the whole and its domains only.
