@@ -343,15 +343,15 @@ class Parser {
       parts.push_back(leaf(Node::Kind::kWord, text_.substr(at, part - at)));
       at = part + blank_at(part);
     }
-    if (parts.size() == 1) {
-      ways.push_back(std::move(parts.front()));
-    } else if (forms.shape) {
+    if (parts.size() == 1 || forms.shape) {
       ways.push_back(leaf(Node::Kind::kPhrase, text_.substr(begin, end - begin)));
     } else {
       ways.push_back(std::move(*combined(Node::Kind::kAnd, std::move(parts))));
     }
     at_ = end;
-    ARCH_TRY_VOID(count_term(begin));
+    // Each counts, so that what was understood can be read again.
+    for (size_t i = 0, leaves = ways.size() - 1 + std::max<size_t>(ways.back().children.size(), 1); i < leaves; ++i)
+      ARCH_TRY_VOID(count_term(begin));
     return combined(Node::Kind::kOr, std::move(ways));
   }
 

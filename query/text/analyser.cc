@@ -312,10 +312,12 @@ class Groups {
     size_t digits = 0;
     size_t in_compound = 0;
     bool single_digits = false;
+    bool years = true;      // "2023 2024" is no number
     bool compound = false;  // a date, a telephone with dots: what stands beside it is another number
     for (size_t i = 0; i < count_; ++i) {
       digits += groups_[i].size;
       in_compound = (std::strchr(".-/", groups_[i].gap) != nullptr && i > 0 ? in_compound : 0) + groups_[i].size;
+      years = years && groups_[i].size == 4 && (word(i).substr(0, 2) == "19" || word(i).substr(0, 2) == "20");
       single_digits = single_digits || (i > 0 && groups_[i].size == 1);
       compound = compound || (in_compound >= kLeastDigits && in_compound > groups_[i].size);
       const auto give_apart = [&](size_t end, bool shape) {
@@ -326,7 +328,7 @@ class Groups {
       if (word(i)[0] == '0' && sizes(i, {3, 3, 3})) give_apart(i + 3, false);  // a SIREN that is no amount
       amount(i, compounds, each);
     }
-    if (!ended_ && !compound && !single_digits && digits >= kLeastDigits && digits <= kMostDigits)
+    if (!ended_ && !compound && !single_digits && !years && digits >= kLeastDigits && digits <= kMostDigits)
       give(0, count_, each, false);
   }
 

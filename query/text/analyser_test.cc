@@ -207,7 +207,7 @@ TEST(Joined, NumbersInGroupsAreWrittenTogether) {
               Contains("=be68539007547034"));  // its check digits say where it ends
   EXPECT_THAT(joined("AB12 this word will not do"), IsEmpty());
   EXPECT_THAT(joined("01 23\r\n45 67 89"), IsEmpty()) << "another line is another number";
-  EXPECT_THAT(joined("2023 ou 2024  2025, 12:30 14:30"), IsEmpty());
+  EXPECT_THAT(joined("2023 ou 2024  2025, 12:30 14:30, 2023 2024 2025"), IsEmpty());
   EXPECT_THAT(joined("1 2 3 4 5 6 7 8 9"), IsEmpty());
   std::string endless;
   for (int i = 0; i < 10'000; ++i) endless += "12 ";
