@@ -3,7 +3,7 @@
 // Method  A table: the text of a mail, queries that must find it, queries that must not. Each row is a mail of one archive; it is
 //         asked without widening, in its body and in its subject, then with widening, by which nothing may be lost.
 // Teeth   Every row has queries that must not find it. A kind of the issue without a row fails. Every query that finds a mail has
-//         to mark a piece of its text, and what is marked folds to what was asked.
+//         to mark a piece of its body, in the mail's own spelling.
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
