@@ -2,7 +2,8 @@
 // scripts and text for people. archctl calls them, and so does whatever else answers questions about the archive.
 //
 // JSON      One object on one line, with a line end. Its first member "schema" names form and version ("search/1"), as
-//           docs/schema/*.json describe; members may be added within a version, none is renamed or dropped. Invalid UTF-8
+//           docs/schema/search-1.json and its neighbours describe (installed under share/arch/schema; tests/cli/test_schemas.py
+//           holds them to what is printed); members may be added within a version, none is renamed or dropped. Invalid UTF-8
 //           of a mail comes out as U+FFFD, times are RFC 3339 UTC.
 // Text      Safe on a terminal: control characters and direction overrides of a mail are shown as '?'.
 // Threads   None of it keeps state: any thread.

@@ -67,6 +67,40 @@ TEST(Language, SizesAndKindsAreReadAndWrittenAlike) {
   }
 }
 
+TEST(Language, NumbersInGroupsAreAlsoAskedTogether) {
+  const std::pair<const char*, const char*> kCases[] = {
+      {"01 23 45 67 89", "0123456789 OR \"01 23 45 67 89\""},
+      {"appel 01 23 45 67 89 hier", "appel AND (0123456789 OR \"01 23 45 67 89\") AND hier"},
+      {"-01 23 45 67 89", "NOT (0123456789 OR \"01 23 45 67 89\")"},
+      {"01\u00a023\u00a045\u00a067\u00a089", "0123456789 OR \"01\u00a023\u00a045\u00a067\u00a089\""},
+      {"01.23.45.67.89", "01.23.45.67.89"},
+      {"0123456789", "0123456789"},
+      {"\"01 23 45 67 89\"", "\"01 23 45 67 89\""},
+      {"+33 (0)1 23 45 67 89", "0123456789 OR 33123456789 OR \"+33 (0)1 23 45 67 89\""},
+      {"+33123456789", "0123456789 OR 33123456789 OR \"+33123456789\""},
+      {"0033123456789", "0123456789 OR 33123456789 OR \"0033123456789\""},
+      {"+44 20 7946 0958 | fax", "(442079460958 OR \"+44 20 7946 0958\") OR fax"},
+      {"732 829 320 00074", "73282932000074 OR \"732 829 320 00074\""},
+      {"FR76 3000 6000 0112 3456 7890 189 virement",
+       "(fr7630006000011234567890189 OR \"FR76 3000 6000 0112 3456 7890 189\") AND virement"},
+      {"1 234,56 \u20ac", "1234,56 OR \"1 234,56\""},
+      {"1 234,56\u20ac", "1234,56 OR \"1 234,56\""},
+      {"12 500 euros", "(12500 OR (12 AND 500)) AND euros"},
+      {"objet:(12 500)", "subject:12500 OR (subject:12 AND subject:500)"},
+      // Other numbers stay what they are.
+      {"2023 2024", "2023 AND 2024"},
+      {"12 50", "12 AND 50"},
+      {"facture 2024 12", "facture AND 2024 AND 12"},
+      {"1 2 3 4 5 6 7 8 9", "1 AND 2 AND 3 AND 4 AND 5 AND 6 AND 7 AND 8 AND 9"},
+      {"01 AND 23 AND 45 AND 67 AND 89", "01 AND 23 AND 45 AND 67 AND 89"},
+      {"date:2024 01 23", "date:2024-01-01..2024-12-31 AND 01 AND 23"},
+  };
+  for (const auto& [text, expected] : kCases) {
+    EXPECT_EQ(read(text), expected) << text;
+    EXPECT_EQ(read(expected), expected) << text;
+  }
+}
+
 TEST(Language, QueriesAreReadAsTheManualSays) {
   const std::pair<const char*, const char*> kCases[] = {
       {"", ""},
@@ -364,12 +398,49 @@ TEST(Language, EveryOperatorOfTheTableIsReadByEachOfItsNames) {
 }
 
 TEST(Language, RandomQueriesAreReadOrRefusedAndTheReadingStands) {
-  const char* kPieces[] = {"a",    "bc ",        "\"",          "\"x y\" ",   "(",    ")",       " ",
-                           "-",    "NOT ",       "AND ",        " OR ",       "|",    "=",       "=\"e\u00e9\" ",
-                           "*",    "abc*",       "from:",       "date:",      "2024", "..",      "\\",
-                           "to:(", "subject:",   "Re: ",        ":",          "//",   "\u00e0:", "\u00a0",
-                           "\xff", "id:<x@y> ",  "hash:",       "0123456789", "l'",   "NEAR/3 ", "has:attachment ",
-                           "7d",   "15/03/2024", "\u4e2d\u6587"};
+  const char* kPieces[] = {"a",
+                           "bc ",
+                           "\"",
+                           "\"x y\" ",
+                           "(",
+                           ")",
+                           " ",
+                           "-",
+                           "NOT ",
+                           "AND ",
+                           " OR ",
+                           "|",
+                           "=",
+                           "=\"e\u00e9\" ",
+                           "*",
+                           "abc*",
+                           "from:",
+                           "date:",
+                           "2024",
+                           "..",
+                           "\\",
+                           "to:(",
+                           "subject:",
+                           "Re: ",
+                           ":",
+                           "//",
+                           "\u00e0:",
+                           "\u00a0",
+                           "\xff",
+                           "id:<x@y> ",
+                           "hash:",
+                           "0123456789",
+                           "l'",
+                           "NEAR/3 ",
+                           "has:attachment ",
+                           "7d",
+                           "15/03/2024",
+                           "\u4e2d\u6587",
+                           "01 23 45 67 89",
+                           "+33 ",
+                           "(0)1",
+                           "12 500",
+                           ",56"};
   std::mt19937 random(20'240'315);
   size_t read_count = 0;
   for (int round = 0; round < 30'000; ++round) {

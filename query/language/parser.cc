@@ -293,9 +293,75 @@ class Parser {
     return simple(field, true);
   }
 
+  // How far the number in groups goes that begins here ("01 23 45 67 89", "+33 (0)1 …"), the longest there is.
+  std::optional<size_t> grouped_number(text::NumberForms* forms) const {
+    constexpr size_t kGroups = 16;
+    constexpr std::string_view kCurrency = "\u20ac";
+    std::optional<size_t> found;
+    size_t end = at_;
+    for (size_t i = 0; i < kGroups; ++i) {
+      while (end < text_.size() && blank_at(end) == 0) {
+        const auto c = static_cast<unsigned char>(text_[end]);
+        if (text_.substr(end, 3) == "(0)") {
+          end += 3;
+        } else if (std::isalnum(c) != 0 || c == '.' || c == '-' || c == '/' || c == ',' || c == '+') {
+          ++end;
+        } else {
+          break;
+        }
+      }
+      if (!ends_word(end) && text_.substr(end, kCurrency.size()) != kCurrency) break;
+      text::NumberForms these = text::number_forms(text_.substr(at_, end - at_));
+      if (!these.together.empty()) {
+        *forms = std::move(these);
+        found = end;
+      }
+      const size_t blank = blank_at(end);
+      if (blank == 0 || (ends_word(end + blank) && text_.substr(end + blank, 3) != "(0)")) break;
+      end += blank;
+    }
+    return found;
+  }
+
+  // Such a number also as others write it together; when its groups do not tell what it is, its parts may stand anywhere.
+  Result<Operand> number(const Field* field, const text::NumberForms& forms, size_t end) {
+    const size_t begin = at_;
+    const auto leaf = [&](Node::Kind kind, std::string_view text) {
+      Node node;
+      node.kind = kind;
+      node.column = column(begin);
+      if (field != nullptr) node.field = field->info.name;
+      node.text = text;
+      return node;
+    };
+    std::vector<Node> ways;
+    for (const std::string& form : forms.together) ways.push_back(leaf(Node::Kind::kWord, form));
+    std::vector<Node> parts;
+    for (size_t at = begin; at < end;) {
+      size_t part = at;
+      while (part < end && blank_at(part) == 0) ++part;
+      parts.push_back(leaf(Node::Kind::kWord, text_.substr(at, part - at)));
+      at = part + blank_at(part);
+    }
+    if (parts.size() == 1 || forms.shape) {
+      ways.push_back(leaf(Node::Kind::kPhrase, text_.substr(begin, end - begin)));
+    } else {
+      ways.push_back(std::move(*combined(Node::Kind::kAnd, std::move(parts))));
+    }
+    at_ = end;
+    // Each counts, so that what was understood can be read again.
+    for (size_t i = 0, leaves = ways.size() - 1 + std::max<size_t>(ways.back().children.size(), 1); i < leaves; ++i)
+      ARCH_TRY_VOID(count_term(begin));
+    return combined(Node::Kind::kOr, std::move(ways));
+  }
+
   // One word, phrase, exact word or phrase, or prefix. `value`: directly behind a field's colon.
   Result<Operand> simple(const Field* field, bool value = false) {
     size_t begin = at_;
+    if (!value && !in_near_ && (field == nullptr || field->value == Value::kText)) {
+      text::NumberForms forms;
+      if (const auto end = grouped_number(&forms)) return number(field, forms, *end);
+    }
     Node node;
     node.kind = Node::Kind::kWord;
     node.column = column(begin);
@@ -320,7 +386,7 @@ class Parser {
       ARCH_TRY_VOID(wildcard(begin, &node));
     }
     if (!has_words(node.text)) {
-      if (plain && field == nullptr) {
+      if (plain && !value) {
         drop(begin, at_);
         return Operand();
       }

@@ -45,6 +45,22 @@ std::string_view without_elision(std::string_view text) {
   }
 }
 
+// What a joined term matches in running text: its word, its parts close together; a French telephone also from abroad.
+void add_joined(const std::string& term, Pattern* pattern) {
+  const bool marked = term[0] == text::kJoinedMark;
+  std::string word = marked ? term.substr(1) : term;
+  pattern->add_word(word);
+  std::erase(word, ',');
+  pattern->add_joined(word);
+  if (!std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; })) return;
+  std::string own;
+  if (word.size() == 10 && word[0] == '0') own = word.substr(1);
+  if (word.size() == 11 && word.compare(0, 2, "33") == 0) own = word.substr(2);
+  if (own.empty()) return;
+  for (const char* before : {"0", "33", "330", "0033", "00330"}) pattern->add_joined(before + own);
+  pattern->add_word("33" + own);
+}
+
 bool is_plain_latin(std::string_view word) {
   return std::all_of(word.begin(), word.end(), [](char c) { return c >= 'a' && c <= 'z'; });
 }
@@ -140,8 +156,11 @@ Result<void> Evaluation::compile_leaf(const Node& node, bool positive) {
         if (word) leaf.terms = leaf.ask.whole;
       }
       for (const std::string& term : leaf.terms) {
-        bool joined = term[0] == text::kJoinedMark;
-        if (term.find('@') == std::string::npos) leaf.pattern.add_word(joined ? term.substr(1) : term);
+        if (term[0] == text::kJoinedMark) {
+          add_joined(term, &leaf.pattern);
+        } else if (term.find('@') == std::string::npos) {
+          leaf.pattern.add_word(term);
+        }
       }
       break;
     }
@@ -373,7 +392,11 @@ Result<void> Evaluation::expand_prefix(Leaf* leaf) {
   }
   for (const std::string& term : terms) {
     leaf->terms.push_back(term);
-    leaf->pattern.add_word(term[0] == text::kJoinedMark ? term.substr(1) : term);
+    if (term[0] == text::kJoinedMark) {
+      add_joined(term, &leaf->pattern);
+    } else {
+      leaf->pattern.add_word(term);
+    }
   }
   return {};
 }

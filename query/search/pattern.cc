@@ -9,6 +9,14 @@
 
 namespace arch::search {
 
+namespace {
+
+constexpr size_t kJoinedGap = 3;  // bytes between words that may be written together: a no-break blank has three
+
+bool has_blank(std::string_view gap) { return gap.find_first_of(" \t\r\n()") != std::string_view::npos; }
+
+}  // namespace
+
 std::string spelled(std::string_view text) {
   UErrorCode status = U_ZERO_ERROR;
   static const icu::Normalizer2* const casefold = [] {
@@ -39,6 +47,12 @@ Pattern Pattern::exact(std::string_view text) {
   return out;
 }
 
+void Pattern::add_joined(std::string word) {
+  if (word.empty()) return;
+  const bool number = word.find_first_of("0123456789") != std::string::npos;
+  joined_.push_back({std::move(word), number});
+}
+
 void Pattern::make_borders() {
   const std::vector<std::string>& words = spelled_.empty() ? sequence_ : spelled_;
   borders_.assign(words.size(), 0);
@@ -64,6 +78,7 @@ bool stand_near(const Pattern& one, const Pattern& other, uint64_t words, std::s
       out.push_back({word_at(begin), word_at(end - 1)});
       return true;
     });
+    std::sort(out.begin(), out.end(), [](const Match& x, const Match& y) { return x.first < y.first; });
     return out;
   };
   const std::vector<Match> a = matches(one);
@@ -95,8 +110,34 @@ void Pattern::each(std::string_view text, const std::function<bool(size_t, size_
   size_t index = 0;
   std::string scratch;
   std::string spelling;
+  struct Begun {
+    const Joined* joined;
+    size_t matched, begin;
+  };
+  std::vector<Begun> begun;
+  size_t previous_end = 0;
   for (text::Scanner scanner(text); scanner.next(); ++index) {
     std::string_view term = scanner.term();
+    if (!joined_.empty()) {
+      const std::string_view gap = text.substr(previous_end, scanner.begin() - previous_end);
+      if (gap.size() > kJoinedGap) begun.clear();
+      const bool blank = !begun.empty() && has_blank(gap);
+      previous_end = scanner.end();
+      bool whole = false;
+      size_t from = 0;
+      std::erase_if(begun, [&](Begun& each) {
+        const std::string& word = each.joined->word;
+        if ((blank && !each.joined->number) || word.compare(each.matched, term.size(), term) != 0) return true;
+        each.matched += term.size();
+        if (each.matched < word.size()) return false;
+        from = whole ? std::min(from, each.begin) : each.begin;
+        return whole = true;
+      });
+      for (const Joined& each : joined_)
+        if (each.word.size() > term.size() && each.word.compare(0, term.size(), term) == 0)
+          begun.push_back({&each, term.size(), scanner.begin()});
+      if (whole && !match(from, scanner.end())) return;
+    }
     if (count > 0) {
       begins[index % count] = scanner.begin();
       bool has_spelling = false;

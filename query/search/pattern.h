@@ -21,11 +21,14 @@ class Pattern {
 
   /// A single word that matches too (folded).
   void add_word(std::string word) { words_.insert(std::move(word)); }
+  /// Words that stand close together and are this when written without what separates them (folded): one sign, or, where there
+  /// are digits in it, also a blank and brackets.
+  void add_joined(std::string word);
   /// Every word that begins so (folded) matches too; empty: none.
   void set_prefix(std::string prefix) { prefix_ = std::move(prefix); }
 
   bool found_in(std::string_view text) const;
-  /// Calls back with the bytes of each match, in order; phrases do not overlap. Ends early on false.
+  /// Calls back with the bytes of each match, in the order of their ends; phrases do not overlap. Ends early on false.
   void each(std::string_view text, const std::function<bool(size_t begin, size_t end)>& match) const;
 
  private:
@@ -34,6 +37,11 @@ class Pattern {
   std::vector<std::string> spelled_;   // exact(): the same words with accents
   std::vector<uint32_t> borders_;      // Knuth, Morris, Pratt: longest proper prefix that is a suffix
   std::unordered_set<std::string> words_;
+  struct Joined {
+    std::string word;
+    bool number;  // it has digits
+  };
+  std::vector<Joined> joined_;
   std::string prefix_;
 };
 

@@ -12,6 +12,7 @@
 #include <set>
 
 #include "query/index/index.h"
+#include "query/search/snippet.h"
 
 namespace arch::search {
 namespace {
@@ -291,6 +292,25 @@ TEST_F(SearchTest, SnippetsShowTheMatchInTheMailsOwnSpelling) {
   const Snippet& snippet = answer->hits[0].snippet;
   ASSERT_EQ(snippet.marks.size(), 1u);
   EXPECT_EQ(snippet.text.substr(snippet.marks[0].first, snippet.marks[0].second - snippet.marks[0].first), "bœuf");
+}
+
+// A phrase that the end of the snippet cut in two was once marked up to there.
+TEST(Snippets, AMarkIsAWholeMatchWhereverTheTextIsCut) {
+  const Pattern word = Pattern::phrase({"alpha"}), phrase = Pattern::phrase({"bon", "de", "commande"});
+  size_t both = 0;
+  for (size_t filler = 0; filler < 300; ++filler) {
+    const std::string body = "alpha " + std::string(filler, 'x') + " bon  de\r\ncommande et la suite";
+    const Snippet snippet = make_snippet({{TextPiece::kBody, "1", body}}, {{&word, piece_bit(TextPiece::kBody)},
+                                                                           {&phrase, piece_bit(TextPiece::kBody)}});
+    ASSERT_FALSE(snippet.marks.empty());
+    for (const auto& [begin, end] : snippet.marks) {
+      const std::string marked = snippet.text.substr(begin, end - begin);
+      EXPECT_TRUE(marked == "alpha" || marked == "bon de commande") << filler << ": " << marked;
+    }
+    both += snippet.marks.size() == 2 ? 1 : 0;
+  }
+  EXPECT_GT(both, 100u);
+  EXPECT_LT(both, 200u) << "the cut never came";
 }
 
 TEST_F(SearchTest, TheAnswerSaysHowCompleteItIs) {

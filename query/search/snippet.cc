@@ -38,12 +38,17 @@ int preference(uint8_t field) {
   }
 }
 
-// Blanks and line ends become one blank; positions of marks follow.
-Snippet cut(std::string_view text, size_t begin, size_t end, const std::vector<Mark>& marks) {
+// Blanks and line ends become one blank; positions of marks follow. `first`: where the mark begins that the window is around.
+Snippet cut(std::string_view text, size_t begin, size_t end, size_t first, const std::vector<Mark>& marks) {
   Snippet out;
   if (begin > 0) out.text = "\u2026";
   size_t next = 0;
-  while (next < marks.size() && marks[next].begin < begin) ++next;
+  const auto skip = [&] {  // what the window holds no whole of, but for the one it was made around
+    while (next < marks.size() &&
+           (marks[next].begin < begin || (marks[next].end > end && marks[next].begin != first)))
+      ++next;
+  };
+  skip();
   bool open = false;
   uint32_t opened = 0;
   size_t closes = 0;
@@ -63,6 +68,7 @@ Snippet cut(std::string_view text, size_t begin, size_t end, const std::vector<M
       while (next < marks.size() && marks[next].begin < closes) {
         closes = std::max(closes, std::min(marks[next].end, end));
         ++next;
+        skip();
       }
     }
     if (is_blank(text[at]) || text[at] == '\x7f') {
@@ -160,7 +166,7 @@ Snippet make_snippet(const MessageText& text, const std::vector<Wanted>& wanted)
     if (moved > begin && is_blank(all[moved])) end = moved;
     while (end > begin && is_inner(all[end])) --end;
   }
-  Snippet out = cut(all, begin, end, best_marks);
+  Snippet out = cut(all, begin, end, best_first, best_marks);
   out.where = piece_name(best->field);
   out.part = best->part;
   return out;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <initializer_list>
 #include <unordered_set>
 
 #include "query/text/fold_table.h"
@@ -245,6 +246,207 @@ class Compound {
   size_t bytes_ = 0;
 };
 
+// The gap between two groups of a number that is written with blanks, as one character: ' ' a plain blank, '(' and ')' brackets,
+// which compounds do not know; '~' a no-break or thin blank, or a sign, which they do. 0: the number ends there.
+char group_gap(std::string_view gap) {
+  if (gap == " ") return ' ';
+  if (gap == " (" || gap == "(") return '(';
+  if (gap == ")" || gap == ") " || gap == ")-") return ')';
+  switch (const char sign = joiner(gap)) {
+    case ' ':
+      return '~';
+    case '.':
+    case '-':
+    case '/':
+    case ',':
+      return sign;
+    default:
+      return 0;
+  }
+}
+
+bool is_letter(char c) { return c >= 'a' && c <= 'z'; }
+
+/// Gathers the groups of one number (a telephone, an IBAN, a SIRET, an amount) and says how others write it together.
+class Groups {
+ public:
+  bool empty() const { return count_ == 0; }
+  void clear() {
+    count_ = bytes_ = 0;
+    iban_ = plus_ = ended_ = false;
+  }
+
+  static bool can_begin(std::string_view word) {
+    if (is_digit(word[0])) return word.size() <= kGroupDigits && all_digits(word);
+    return word.size() == 4 && is_letter(word[0]) && is_letter(word[1]) && is_digit(word[2]) && is_digit(word[3]);
+  }
+  void begin(std::string_view word, bool plus) {
+    clear();
+    iban_ = !is_digit(word[0]);
+    plus_ = plus && !iban_;
+    put(word, 0);
+  }
+  /// False: `word` does not belong to it.
+  bool add(std::string_view word, char gap) {
+    if (gap == 0 || ended_ || count_ == kGroups || bytes_ + word.size() > kBytes) return false;
+    if (iban_) {
+      if (gap == ',' || word.size() > 4 || (count_ > 1 && groups_[count_ - 1].size != 4)) return false;
+      if (!std::all_of(word.begin(), word.end(), [](char c) { return is_digit(c) || is_letter(c); })) return false;
+    } else {
+      if (word.size() > kGroupDigits || !all_digits(word)) return false;
+      if (gap == ',' && word.size() > 2) return false;
+      ended_ = gap == ',';  // decimals
+    }
+    put(word, gap);
+    return true;
+  }
+
+  /// each(term, covers, shape): the term has its mark in front; `covers`: it stands for all groups; `shape`: they look like what
+  /// they are, not only like many digits.
+  /// Of a run that a compound has terms for already, only with `compounds`.
+  template <class Each>
+  void finish(const Each& each, bool compounds = false) const {
+    if (iban_) return iban(each);
+    if (plus_ || (word(0).size() > 2 && word(0).substr(0, 2) == "00") || word(0) == "00") return international(each);
+    if (count_ < 2 || (!compounds && !apart(0, count_))) return;
+    size_t digits = 0;
+    size_t in_compound = 0;
+    bool single_digits = false;
+    bool years = true;      // "2023 2024" is no number
+    bool compound = false;  // a date, a telephone with dots: what stands beside it is another number
+    for (size_t i = 0; i < count_; ++i) {
+      digits += groups_[i].size;
+      in_compound = (std::strchr(".-/", groups_[i].gap) != nullptr && i > 0 ? in_compound : 0) + groups_[i].size;
+      years = years && groups_[i].size == 4 && (word(i).substr(0, 2) == "19" || word(i).substr(0, 2) == "20");
+      single_digits = single_digits || (i > 0 && groups_[i].size == 1);
+      compound = compound || (in_compound >= kLeastDigits && in_compound > groups_[i].size);
+      const auto give_apart = [&](size_t end, bool shape) {
+        if (compounds || apart(i, end)) give(i, end, each, shape);
+      };
+      if (sizes(i, {2, 2, 2, 2, 2}) && word(i)[0] == '0' && word(i)[1] != '0') give_apart(i + 5, true);
+      if (sizes(i, {3, 3, 3, 5})) give_apart(i + 4, true);
+      if (word(i)[0] == '0' && sizes(i, {3, 3, 3})) give_apart(i + 3, false);  // a SIREN that is no amount
+      amount(i, compounds, each);
+    }
+    if (!ended_ && !compound && !single_digits && !years && digits >= kLeastDigits && digits <= kMostDigits)
+      give(0, count_, each, false);
+  }
+
+ private:
+  static constexpr size_t kGroups = 16, kBytes = 48, kGroupDigits = 14;
+  static constexpr size_t kLeastDigits = 8, kMostDigits = 34;  // fewer are too often something else
+  static constexpr size_t kLeastIban = 15, kMostIban = 34;     // ISO 13616
+  static constexpr size_t kMostPhone = 15;                     // ITU-T E.164
+  struct Group {
+    uint8_t at, size;
+    char gap;  // to the group before
+  };
+
+  void put(std::string_view word, char gap) {
+    std::memcpy(buffer_ + bytes_, word.data(), word.size());
+    groups_[count_++] = {static_cast<uint8_t>(bytes_), static_cast<uint8_t>(word.size()), gap};
+    bytes_ += word.size();
+  }
+  std::string_view word(size_t i) const { return {buffer_ + groups_[i].at, groups_[i].size}; }
+  std::string together(size_t begin, size_t end) const {
+    std::string out(1, kJoinedMark);
+    for (size_t i = begin; i < end; ++i) out.append(word(i));
+    return out;
+  }
+  bool sizes(size_t begin, std::initializer_list<size_t> wanted) const {
+    if (begin + wanted.size() > count_) return false;
+    for (size_t size : wanted)
+      if (groups_[begin++].size != size) return false;
+    return true;
+  }
+  /// A plain blank or brackets are between them: a compound does not hold them together.
+  bool apart(size_t begin, size_t end) const {
+    return std::any_of(groups_ + begin + 1, groups_ + end,
+                       [](const Group& group) { return group.gap == ' ' || group.gap == '(' || group.gap == ')'; });
+  }
+  template <class Each>
+  void give(size_t begin, size_t end, const Each& each, bool shape = true) const {
+    const std::string term = together(begin, end);
+    each(std::string_view(term), begin == 0 && end == count_, shape);
+  }
+
+  // 1 234,56 with a plain blank: the terms that number() gives for 1.234,56.
+  template <class Each>
+  void amount(size_t begin, bool compounds, const Each& each) const {
+    if (groups_[begin].size > 3 || word(begin)[0] == '0') return;
+    const auto is_blank = [this](size_t i) { return groups_[i].gap == ' ' || groups_[i].gap == '~'; };
+    if (begin > 0 && is_blank(begin) && groups_[begin].size == 3 && groups_[begin - 1].size <= 3)
+      return;  // inside one
+    size_t end = begin + 1;
+    while (end < count_ && groups_[end].size == 3 && is_blank(end)) ++end;
+    if (end == begin + 1 || (!compounds && !apart(begin, end))) return;
+    const std::string term = together(begin, end);
+    const bool decimals = end < count_ && (groups_[end].gap == ',' || groups_[end].gap == '.') &&
+                          groups_[end].size <= 2 && (end + 1 == count_ || groups_[end + 1].gap == ' ');
+    each(std::string_view(term), begin == 0 && end == count_, false);
+    if (!decimals) return;
+    const std::string exact = term + "," + std::string(word(end));
+    each(std::string_view(exact), begin == 0 && end + 1 == count_, true);
+  }
+
+  // +33 1 23 45 67 89, 0033 1 …, +33 (0)1 …; a French one also as it is dialled in France.
+  template <class Each>
+  void international(const Each& each) const {
+    std::string term(1, kJoinedMark);
+    for (size_t i = 0; i < count_; ++i) {
+      if (i > 0 && groups_[i].gap == '(' && word(i) == "0") continue;
+      if (groups_[i].gap == ',') return;
+      term.append(word(i));
+      if (i == 0 && !plus_) term.erase(1, 2);  // 00
+      // What stands behind a French number is not part of it, even when it is digits.
+      if (term.size() == 1 + 11 && term.compare(1, 2, "33") == 0) {
+        const std::string national = "=0" + term.substr(3);
+        each(std::string_view(national), i + 1 == count_, true);
+        each(std::string_view(term), i + 1 == count_, true);
+      }
+    }
+    if (term.size() > kLeastDigits && term.size() <= 1 + kMostPhone && term.compare(1, 1, "0") != 0)
+      each(std::string_view(term), true, true);
+  }
+
+  template <class Each>
+  void iban(const Each& each) const {
+    size_t end = count_;
+    const auto has_digit = [](std::string_view text) { return std::any_of(text.begin(), text.end(), is_digit); };
+    while (end > 1 && !has_digit(word(end - 1))) --end;  // a word of four letters behind it
+    size_t size = 0, digits = 0;
+    for (size_t i = 0; i < end; ++i) {
+      size += groups_[i].size;
+      for (char c : word(i)) digits += is_digit(c) ? 1 : 0;
+      // Where it ends its check digits say, if somebody wrote more digits behind it.
+      if (i + 1 < end && size >= kLeastIban && checks(i + 1)) give(0, i + 1, each);
+    }
+    if (end > 1 && size >= kLeastIban && size <= kMostIban && digits >= kLeastDigits) give(0, end, each);
+  }
+  // ISO 7064, modulo 97, country and check digits at the end.
+  bool checks(size_t end) const {
+    unsigned rest = 0;
+    const auto feed = [&rest](char c) {
+      const auto value = static_cast<unsigned>(is_digit(c) ? c - '0' : c - 'a' + 10);
+      rest = (rest * (value > 9 ? 100 : 10) + value) % 97;
+    };
+    for (size_t i = 1; i < end; ++i)
+      for (char c : word(i)) feed(c);
+    for (char c : word(0)) feed(c);
+    return rest == 1;
+  }
+
+  char buffer_[kBytes];
+  Group groups_[kGroups];
+  size_t count_ = 0, bytes_ = 0;
+  bool iban_ = false, plus_ = false, ended_ = false;
+};
+
+/// Whether a '+' that belongs to no word stands in front of `at`.
+bool plus_before(std::string_view text, size_t at) {
+  return at > 0 && text[at - 1] == '+' && (at == 1 || ascii_class(text, at - 2) == 0);
+}
+
 // The commonest words of French and English mail, folded. Measured, see docs/search.md; part of the index's schema.
 constexpr std::string_view kCommon[] = {
     "a",   "and", "as",  "at",  "au",   "aux",  "avec", "be",   "by", "c",   "ce",   "cette", "d",    "dans", "de",
@@ -274,7 +476,9 @@ void walk(std::string_view text, const EachTerm& each_term, const EachPair& each
   bool any = false;
   size_t previous_end = 0;
   std::string pair;
+  Groups groups;
   auto emit = [&](std::string_view term, bool) { each_term(term); };
+  auto emit_number = [&](std::string_view term, bool, bool) { each_term(term); };
   while (scanner.next()) {
     std::string_view term = scanner.term();
     if (want_terms) {
@@ -295,6 +499,17 @@ void walk(std::string_view text, const EachTerm& each_term, const EachPair& each
         }
         compound.add(term, sign);
       }
+      const bool begins = !scanner.single() && Groups::can_begin(term);
+      if (!groups.empty()) {
+        const std::string_view gap = text.substr(previous_end, scanner.begin() - previous_end);
+        if (scanner.single() || !groups.add(term, group_gap(gap))) {
+          groups.finish(emit_number);
+          groups.clear();
+          if (begins) groups.begin(term, plus_before(text, scanner.begin()));
+        }
+      } else if (begins) {
+        groups.begin(term, plus_before(text, scanner.begin()));
+      }
     }
     // "bon de commande": "de commande" narrows as much as "bon de" would, at half the price.
     bool common = want_pairs && is_common(term);
@@ -309,6 +524,7 @@ void walk(std::string_view text, const EachTerm& each_term, const EachPair& each
     any = true;
   }
   if (want_terms && compound.size() > 1) compound.finish(emit);
+  if (want_terms && !groups.empty()) groups.finish(emit_number);
 }
 
 }  // namespace
@@ -493,6 +709,40 @@ size_t edit_distance(std::string_view a, std::string_view b, size_t most) {
 }
 
 std::string label_term(std::string_view label) { return " " + address_term(label); }
+
+NumberForms number_forms(std::string_view text) {
+  NumberForms out;
+  Groups groups;
+  size_t previous_end = 0;
+  bool blank = false;
+  for (Scanner scanner(text); scanner.next();) {
+    if (scanner.single()) return {};
+    const std::string_view gap = text.substr(previous_end, scanner.begin() - previous_end);
+    if (groups.empty()) {
+      const bool plus = gap == "+";
+      if ((!gap.empty() && !plus) || !Groups::can_begin(scanner.term())) return {};
+      groups.begin(scanner.term(), plus);
+    } else {
+      const char kind = group_gap(gap);
+      if (!groups.add(scanner.term(), kind)) return {};
+      blank = blank || std::strchr(" ()~", kind) != nullptr;
+    }
+    previous_end = scanner.end();
+  }
+  if (groups.empty() || previous_end != text.size()) return {};
+  if (!blank && text[0] != '+' && text.substr(0, 2) != "00") return {};
+  groups.finish(
+      [&](std::string_view term, bool covers, bool shape) {
+        if (!covers) return;
+        std::string form(term.substr(1));
+        if (std::find(out.together.begin(), out.together.end(), form) == out.together.end())
+          out.together.push_back(std::move(form));
+        out.shape = out.shape || shape;
+      },
+      true);
+  if (!blank && out.together.size() == 1 && "+" + out.together[0] == text) return {};  // nothing new
+  return out;
+}
 
 Ask ask(std::string_view text) {
   Ask out;

@@ -71,6 +71,15 @@ struct Ask {
 /// "a@b.c" and "@b.c" ask that term alone. Text with blanks in it asks the phrase alone.
 Ask ask(std::string_view text);
 
+/// How others write together what `text` writes in groups, when all of it is one number: "01 23 45 67 89" is "0123456789",
+/// "+33 (0)1 23 45 67 89" also "33123456789", "FR76 3000 6000 0112 3456 7890 189" and "732 829 320 00074" and "1 234,56" are
+/// those without their blanks. Each is to be asked like a word.
+struct NumberForms {
+  std::vector<std::string> together;  ///< empty: it is no such number
+  bool shape = false;  ///< a telephone, IBAN, SIRET or amount with decimals by its groups; else just digits
+};
+NumberForms number_forms(std::string_view text);
+
 /// The folded form of one string, separators kept.
 std::string fold(std::string_view text);
 

@@ -15,8 +15,11 @@
 namespace arch::text {
 namespace {
 
+using testing::AllOf;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::Not;
 
 std::vector<std::string> words(std::string_view text) {
   std::vector<std::string> out;
@@ -179,8 +182,56 @@ TEST(Joined, NumbersHaveOneFormInAllCountries) {
   EXPECT_THAT(joined("12,500.00"), ElementsAre("=12500", "=12500,00"));
   EXPECT_THAT(joined("12\u202f500,00"), ElementsAre("=12500", "=12500,00"));
   EXPECT_THAT(joined("12\u00a0500"), ElementsAre("=12500"));
-  EXPECT_THAT(joined("1 234 567"), IsEmpty());  // a plain blank separates
+  EXPECT_THAT(joined("1 234 567"), ElementsAre("=1234567"));
+  EXPECT_THAT(joined("12 500,00 EUR"), ElementsAre("=12500", "=12500,00"));
+  EXPECT_THAT(joined("1 234.56 1 300,00"), ElementsAre("=1234", "=1234,56", "=1300", "=1300,00"));
+  EXPECT_THAT(joined("12 50 le 3 mars 2024 123 fois"), IsEmpty());
   EXPECT_THAT(joined("1284,50"), ElementsAre("=1284,50"));
+}
+
+TEST(Joined, NumbersInGroupsAreWrittenTogether) {
+  EXPECT_THAT(joined("Tél. 01 23 45 67 89, fax"), ElementsAre("=0123456789", "=0123456789"));
+  EXPECT_THAT(joined("du 12 01 23 45 67 89 2024"), Contains("=0123456789"));
+  EXPECT_THAT(joined("+33 1 23 45 67 89"), ElementsAre("=0123456789", "=33123456789", "=33123456789"));
+  EXPECT_THAT(joined("0033 1 23 45 67 89 12"), Contains("=0123456789"));
+  EXPECT_THAT(joined("+33 (0)1 23 45 67 89"), Contains("=33123456789"));
+  EXPECT_THAT(joined("+33123456789"), Contains("=0123456789"));
+  EXPECT_THAT(joined("33123456789 1+33123456789"), Not(Contains("=0123456789")));  // no sign of its own in front
+  EXPECT_THAT(joined("+44 20 7946 0958"), ElementsAre("=442079460958"));
+  EXPECT_THAT(joined("+1 (555) 123-4567"), Contains("=15551234567"));
+  EXPECT_THAT(joined("732 829 320 00074"), AllOf(Contains("=73282932000074"), Contains("=732829320")));
+  EXPECT_THAT(joined("012 345 678 00012"), AllOf(Contains("=01234567800012"), Contains("=012345678")));
+  EXPECT_THAT(joined("FR76 3000 6000 0112 3456 7890 189 merci"), ElementsAre("=fr7630006000011234567890189"));
+  EXPECT_THAT(joined("GB29 NWBK 6016 1331 9268 19"), Contains("=gb29nwbk60161331926819"));
+  EXPECT_THAT(joined("BE68 5390 0754 7034 avec 2024"),
+              Contains("=be68539007547034"));  // its check digits say where it ends
+  EXPECT_THAT(joined("AB12 this word will not do"), IsEmpty());
+  EXPECT_THAT(joined("01 23\r\n45 67 89"), IsEmpty()) << "another line is another number";
+  EXPECT_THAT(joined("2023 ou 2024  2025, 12:30 14:30, 2023 2024 2025"), IsEmpty());
+  EXPECT_THAT(joined("1 2 3 4 5 6 7 8 9"), IsEmpty());
+  std::string endless;
+  for (int i = 0; i < 10'000; ++i) endless += "12 ";
+  for (const std::string& term : joined(endless)) EXPECT_LE(term.size(), kWordBytes);
+}
+
+TEST(NumberForms, AreWhatOthersWrite) {
+  const auto forms = [](std::string_view text) { return number_forms(text).together; };
+  EXPECT_THAT(forms("01 23 45 67 89"), ElementsAre("0123456789"));
+  EXPECT_TRUE(number_forms("01 23 45 67 89").shape);
+  EXPECT_THAT(forms("01\u00a023\u00a045\u00a067\u00a089"), ElementsAre("0123456789"));
+  EXPECT_THAT(forms("+33 (0)1 23 45 67 89"), ElementsAre("0123456789", "33123456789"));
+  EXPECT_THAT(forms("+33123456789"), ElementsAre("0123456789", "33123456789"));
+  EXPECT_THAT(forms("0044 20 7946 0958"), ElementsAre("442079460958"));
+  EXPECT_THAT(forms("FR76 3000 6000 0112 3456 7890 189"), ElementsAre("fr7630006000011234567890189"));
+  EXPECT_THAT(forms("732 829 320 00074"), ElementsAre("73282932000074"));
+  EXPECT_THAT(forms("1 234,56"), ElementsAre("1234,56"));
+  EXPECT_TRUE(number_forms("1 234,56").shape);
+  EXPECT_THAT(forms("12 500"), ElementsAre("12500"));
+  EXPECT_FALSE(number_forms("12 500").shape);
+  for (const char* text :
+       {"", "facture", "2024", "12", "01.23.45.67.89", "01 23 45 67 89 x", "12 50", "1 2 3", "+442079460958", "FR76",
+        " 01 23 45 67 89", "01 23 45 67 89.", "AB12 this will", "12/05/2024"})
+    EXPECT_THAT(forms(text), IsEmpty()) << text;
 }
 
 TEST(Joined, NeverMakesAWordThatIsAnother) {
@@ -240,7 +291,12 @@ TEST(Ask, FindsWhatIsWrittenAnotherWay) {
       {"were", "we're", false},
       {"2024", "20.24", false},
       {"15kg", "1.5kg", false},
-      {"12500", "12 500,00 EUR", false},
+      {"12500", "12 500,00 EUR", true},
+      {"2500", "12 500,00 EUR", false},
+      {"0123456789", "au 01 23 45 67 89.", true},
+      {"0123456789", "au +33 (0)1 23 45 67 89.", true},
+      {"123456789", "au 01 23 45 67 89.", false},
+      {"73282932000074", "SIRET 732 829 320 00074", true},
       {"12500", "12\u202f500,00 EUR", true},
       {"12500,00", "12.500,00", true},
       {"12500,00", "12.500,01", false},

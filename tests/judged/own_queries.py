@@ -8,7 +8,7 @@ kind of the language: words, wildcards, phrases, NEAR, exact spelling, people, d
 groups. Words and names are drawn from the mails by a fixed seed. What has to be found is known from Python's email package and a tokeniser
 of a few lines, not from the engine: for each query the mails that must be found and those that may be (a compound written together,
 words on both sides of a quotation). Judged are mails whose text is plain. Then each word again with widening: nothing may be lost, and every
-further hit has to hold a word of the same beginning.
+further hit has to hold a word of the same beginning. The snippet of every judged hit is held against the mail (snippets.py).
 
 Exit status: 0 all right, 1 something is wrong, 77 there is no corpus (or no zstd).
 """
@@ -27,6 +27,8 @@ import subprocess
 import sys
 import tempfile
 import unicodedata
+
+import snippets
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 CORPUS = pathlib.Path(os.environ.get("ARCH_CORPUS", SOURCE / "../shared/corpus"))
@@ -156,8 +158,25 @@ archctl("init", root / "archive")
 archctl("import", "--quiet", folder)
 
 
+sources, shown, untrue = {}, collections.Counter(), []
+
+
+def check_snippets(query, hits, widened):
+    for hit in hits:
+        if hit["id"] not in judged:
+            continue
+        if hit["id"] not in sources:
+            sources[hit["id"]] = snippets.Source(judged[hit["id"]].data)
+        shown["marked" if hit["snippet_marks"] else "not marked"] += 1
+        shown[hit["snippet_where"] or "no text"] += 1
+        untrue.extend(f"{query}, hit {hit['id'][:12]}: {fault}" for fault in snippets.faults(query, hit, sources[hit["id"]], widened))
+        if hit["snippet_marks"]:
+            untrue.extend(f"{query}, hit {hit['id'][:12]}: the judge lets pass {each}" for each in snippets.unnoticed(query, hit, sources[hit["id"]], widened))
+
+
 def found(query, *more):
     answer = json.loads(archctl("search", "--json", "--limit", "10000", *more, "--", query, codes=(0, 1)))
+    check_snippets(query, answer["hits"], "--no-widen" not in more)
     return {digest for hit in answer["hits"] for digest in [hit["id"], *hit["variants"]]} & set(judged)
 
 
@@ -287,7 +306,10 @@ for kind, query, must, may in queries:
         if not all(any(each.startswith(begin) for each in mails[key].words | mails[key].joined) for begin in begins):
             strange += 1
             print(f"  WRONG: {query}, widened, finds {key[:12]}, where no word begins like it")
+for fault in untrue[:20]:
+    print("  WRONG snippet: " + fault)
+print("snippets: " + ", ".join(f"{count} {kind}" for kind, count in sorted(shown.items())) + f"; {len(untrue)} faults")
 print("queries: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()))
 print(f"{len(queries) - wrong} of {len(queries)} right, over {len(judged)} judged of {len(mails)} mails")
 print(f"widening: {widened} further hits, {lost} lost, {strange} without a word that begins like it")
-sys.exit(1 if wrong or lost or strange else 0)
+sys.exit(1 if wrong or lost or strange or untrue or shown["marked"] < 1000 else 0)

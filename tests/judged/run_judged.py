@@ -5,7 +5,7 @@ usage: run_judged.py [--messages N] [--seed S]... [--archctl PATH]
 
 Imports each corpus with archctl, asks every query without widening, in UTC, and compares the sets of messages: recall and precision have to be
 1.0, in PDF, Word, Excel and CSV attachments too. Beside them, sizes and kinds of attachments, whose answers Python's email and zipfile
-know. Prints a line a query that is not exact, then `N of 60 exact` and `N of M conditions exact` a seed.
+know. Every hit's snippet is held against the mail (snippets.py). Prints a line a query that is not exact, then `N of 60 exact` and `N of M conditions exact` a seed.
 Exit status: 0 nothing wrong, 1 something is, 77 the generator is not there (make_business_mail.py in $ARCH_CORPUS, else ../shared/corpus).
 """
 import argparse
@@ -20,6 +20,8 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+
+import snippets
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 GENERATOR = pathlib.Path(os.environ.get("ARCH_CORPUS", SOURCE / "../shared/corpus")) / "make_business_mail.py"
@@ -83,8 +85,19 @@ def judge(seed, work):
         fields = line.split("\t")
         mails[int(fields[0])] = (fields[5], corpus / fields[1])
 
+    sources, untrue, shown = {}, [], {"marked": 0, "not marked": 0}
+
+    by_digest = {digest: path for digest, path in mails.values()}
+
     def found(query):
         answer = json.loads(archctl("search", "--json", "--no-widen", "--limit", "10000", "--", query, codes=(0, 1)))
+        for hit in answer["hits"]:
+            if hit["id"] not in sources:
+                sources[hit["id"]] = snippets.Source(by_digest[hit["id"]].read_bytes())
+            shown["marked" if hit["snippet_marks"] else "not marked"] += 1
+            untrue.extend(f"{query}, hit {hit['id'][:12]}: {fault}" for fault in snippets.faults(query, hit, sources[hit["id"]]))
+            if hit["snippet_marks"]:
+                untrue.extend(f"{query}, hit {hit['id'][:12]}: the judge lets pass {each}" for each in snippets.unnoticed(query, hit, sources[hit["id"]]))
         return {digest for hit in answer["hits"] for digest in [hit["id"], *hit.get("variants", [])]}
 
     exact = wrong = 0
@@ -111,7 +124,10 @@ def judge(seed, work):
             conditions_wrong += 1
             print(f"  WRONG: {query} wants {len(want)}, missed {len(want - got)}, too many {len(got - want)}")
     print(f"seed {seed}: {len(CONDITIONS) - conditions_wrong} of {len(CONDITIONS)} conditions exact")
-    return wrong + conditions_wrong
+    for fault in untrue[:20]:
+        print("  WRONG snippet: " + fault)
+    print(f"seed {seed}: snippets of {shown['marked']} hits with marks, {shown['not marked']} without, {len(untrue)} faults")
+    return wrong + conditions_wrong + len(untrue)
 
 
 with tempfile.TemporaryDirectory() as directory:

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "query/api/api.h"
 #include "query/http/access_log.h"
 #include "tools/archctl/command.h"
 #include "tools/common/memory.h"
@@ -21,6 +22,19 @@
 #include "tools/common/text.h"
 
 namespace arch::ctl {
+namespace {
+
+bool errors_in_json = false;
+
+/// With --json a script finds on stdout what went wrong, as error/1; the first error only, which is why the command ends.
+void tell_in_json(const Error& error) {
+  if (!errors_in_json) return;
+  errors_in_json = false;
+  const std::string text = api::error_json(error);
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+}  // namespace
 
 int exit_status(const Error& error) {
   switch (error.code) {
@@ -47,6 +61,7 @@ int exit_status(const Error& error) {
 }
 
 int complain(const Error& error) {
+  tell_in_json(error);
   tool::Terminal terminal = tool::Terminal::of(stderr);
   std::fprintf(stderr, "archctl: %s%s\n",
                tool::paint(terminal, tool::Style::kRed, tool::printable(error.what)).c_str(),
@@ -55,8 +70,9 @@ int complain(const Error& error) {
 }
 
 int usage_error(const std::string& what, const std::string& command) {
-  std::fprintf(stderr, "archctl: %s — see archctl %s%s--help\n", tool::printable(what).c_str(), command.c_str(),
-               command.empty() ? "" : " ");
+  const std::string help = "see archctl " + command + (command.empty() ? "" : " ") + "--help";
+  tell_in_json(Error{Code::kUsage, what, help});
+  std::fprintf(stderr, "archctl: %s — %s\n", tool::printable(what).c_str(), help.c_str());
   return EX_USAGE;
 }
 
@@ -247,6 +263,9 @@ void note_act(const Command& command, const Invocation& invocation, int status) 
 }
 
 int run(const std::vector<std::string>& words) {
+  // Before the words are understood, which may be what fails.
+  const auto options_end = std::find(words.begin(), words.end(), "--");
+  errors_in_json = std::find(words.begin(), options_end, "--json") != options_end;
   auto parsed = parse(words);
   if (!parsed) return complain(parsed.error());
   const Command* command = parsed->command;

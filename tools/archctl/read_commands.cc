@@ -30,11 +30,6 @@ int complain_of_search(const Error& error) {
   return error.code == Code::kInvalid || error.code == Code::kTooLarge ? EX_USAGE : status;
 }
 
-int complain_in(const Invocation& invocation, const Error& error) {
-  if (invocation.has("json")) print(api::error_json(error));
-  return complain(error);
-}
-
 }  // namespace
 
 int run_search(const Invocation& invocation) {
@@ -57,14 +52,11 @@ int run_search(const Invocation& invocation) {
   request.as_of = *as_of;
 
   auto archive = open_reader(invocation);
-  if (!archive) return complain_in(invocation, archive.error());
+  if (!archive) return complain(archive.error());
   auto searcher = search::Searcher::open(**archive);
-  if (!searcher) return complain_in(invocation, searcher.error());
+  if (!searcher) return complain(searcher.error());
   auto answer = (*searcher)->search(request);
-  if (!answer) {
-    if (invocation.has("json")) print(api::error_json(answer.error()));
-    return complain_of_search(answer.error());
-  }
+  if (!answer) return complain_of_search(answer.error());
   print(invocation.has("json") ? api::search_json(*answer)
                                : api::search_text(*answer, request, text_style(invocation)));
   return answer->total == 0 ? 1 : 0;
@@ -75,14 +67,11 @@ int run_count(const Invocation& invocation) {
   if (!limit) return complain(limit.error());
   const std::unique_ptr<Asked> asked = asked_by(invocation);
   auto archive = open_reader(invocation);
-  if (!archive) return complain_in(invocation, archive.error());
+  if (!archive) return complain(archive.error());
   auto searcher = search::Searcher::open(**archive);
-  if (!searcher) return complain_in(invocation, searcher.error());
+  if (!searcher) return complain(searcher.error());
   auto answer = (*searcher)->count(asked->request, invocation.value("by", "month"), *limit);
-  if (!answer) {
-    if (invocation.has("json")) print(api::error_json(answer.error()));
-    return complain_of_search(answer.error());
-  }
+  if (!answer) return complain_of_search(answer.error());
   print(invocation.has("json")  ? api::count_json(*answer)
         : invocation.has("csv") ? api::count_csv(*answer)
                                 : api::count_text(*answer, text_style(invocation)));
@@ -91,16 +80,16 @@ int run_count(const Invocation& invocation) {
 
 int run_thread(const Invocation& invocation) {
   auto archive = open_reader(invocation);
-  if (!archive) return complain_in(invocation, archive.error());
+  if (!archive) return complain(archive.error());
   auto view = api::view_thread(**archive, invocation.arguments[0]);
-  if (!view) return complain_in(invocation, view.error());
+  if (!view) return complain(view.error());
   print(invocation.has("json") ? api::thread_json(*view) : api::thread_text(*view, text_style(invocation)));
   return 0;
 }
 
 int run_show(const Invocation& invocation) {
   auto archive = open_reader(invocation);
-  if (!archive) return complain_in(invocation, archive.error());
+  if (!archive) return complain(archive.error());
   const std::string& id = invocation.arguments[0];
   if (invocation.has("raw")) {
     auto bytes = api::raw_message(**archive, id);
@@ -109,16 +98,16 @@ int run_show(const Invocation& invocation) {
     return 0;
   }
   auto view = api::view_message(**archive, id);
-  if (!view) return complain_in(invocation, view.error());
+  if (!view) return complain(view.error());
   print(invocation.has("json") ? api::message_json(*view) : api::message_text(*view, text_style(invocation)));
   return 0;
 }
 
 int run_status(const Invocation& invocation) {
   auto archive = open_reader(invocation);
-  if (!archive) return complain_in(invocation, archive.error());
+  if (!archive) return complain(archive.error());
   auto view = api::status(**archive, Clock::system().now());
-  if (!view) return complain_in(invocation, view.error());
+  if (!view) return complain(view.error());
   print(invocation.has("json") ? api::status_json(*view) : api::status_text(*view, text_style(invocation)));
   return view->archive.alarms.empty() ? 0 : EX_DATAERR;
 }
@@ -130,7 +119,7 @@ int run_capacity(const Invocation& invocation) {
   const std::string language = invocation.value("lang", "fr");
   if (language != "fr" && language != "en") return usage_error("--lang is fr or en", "capacity");
   const auto failed = [&](const Error& error) {
-    if (!invocation.has("check")) return complain_in(invocation, error);
+    if (!invocation.has("check")) return complain(error);
     print("CAPACITY UNKNOWN - " + error.what + "\n");
     return 3;
   };

@@ -5,7 +5,7 @@
 namespace arch::ctl {
 namespace {
 
-constexpr Option kJson{"json", 0, "", "one JSON object on stdout, for scripts (docs/schema)"};
+constexpr Option kJson{"json", 0, "", "one JSON object on stdout, for scripts (docs/schema); an error too"};
 constexpr Option kQuiet{"quiet", 'q', "", "no progress and no notices, errors only"};
 
 constexpr ExitStatus kNoArchive{66, "no archive here"};
