@@ -255,6 +255,7 @@ class Schemas(ArchiveTest):
         self.run_ctl("deliver", "-f", "", "--queue-id=4ZZZ", "--client-name=mx.vignes.example", "secret@vignes.example", input=mail(90))
         self.ctl("import", self.put("twice.eml", mail(90)))
         self.ctl("version")
+        self.ctl("extract", self.put("note.txt", b"bonjour\n"), os.path.join(SOURCE, "tests", "data", "mail", "affaire-01-devis.eml"))
         for words in (["devis"], ["salsifis"], ["plan.dwg"], ["salsifis", "claire"], ["from:eva"], ["--sort=relevance", "Re: devis"], ["--limit=0", "devis"],
                       ["--limit=2", "--", "-devis"], ["copie"], ["has:attachment"]):
             self.ctl("search", *words)

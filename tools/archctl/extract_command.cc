@@ -65,8 +65,8 @@ void print(const std::string& path, uint64_t bytes, const document::DocumentText
   }
 }
 
-nlohmann::json json_of(const std::string& path, uint64_t bytes, const document::DocumentText& read) {
-  nlohmann::json members = nlohmann::json::array();
+nlohmann::ordered_json json_of(const std::string& path, uint64_t bytes, const document::DocumentText& read) {
+  nlohmann::ordered_json members = nlohmann::ordered_json::array();
   for (const document::Member& member : read.members)
     members.push_back({{"name", member.name},
                        {"depth", member.depth},
@@ -74,7 +74,8 @@ nlohmann::json json_of(const std::string& path, uint64_t bytes, const document::
                        {"status", document::status_name(member.status)},
                        {"why", member.why},
                        {"text", member.text}});
-  return {{"file", path},
+  return {{"schema", "extract/1"},
+          {"file", path},
           {"bytes", bytes},
           {"media_type", read.media_type},
           {"status", document::status_name(read.status)},
@@ -119,7 +120,7 @@ int run_extract(const Invocation& invocation) {
     unread = unread || read->unread();
     if (invocation.has("json"))
       std::printf("%s\n", json_of(path, content->size(), *read)
-                              .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
+                              .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)
                               .c_str());
     else
       print(path, content->size(), *read);
