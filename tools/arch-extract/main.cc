@@ -1,4 +1,5 @@
 // arch-extract: reads documents for its parent (query/document/pool.h) and can do nothing else. Not for people: archctl extract is.
+#include <malloc.h>
 #include <sysexits.h>
 
 #include <cstdio>
@@ -22,6 +23,10 @@ int main(int argc, char** argv) {
       return std::strcmp(argv[i], "--help") == 0 ? 0 : EX_USAGE;
     }
   }
+  // Buffers of a few MB come and go with each document: kept by the allocator, they do not cost their pages each time. What a worker may
+  // have at all is bounded by RLIMIT_AS.
+  ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
   options.warm_up = arch::extract_worker::warm_up;
   options.sealed = arch::extract_worker::serve_data_files_only;
   options.read = arch::document::read_document;

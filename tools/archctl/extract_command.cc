@@ -1,6 +1,8 @@
 // archctl extract: what a search would see of a file, and why, without an archive. Read by a sealed worker as in the engine.
+#include <sys/stat.h>
 #include <sysexits.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -19,12 +21,17 @@ Result<std::string> content_of(const std::string& path, uint64_t most) {
   std::FILE* file = path == "-" ? stdin : std::fopen(path.c_str(), "rbe");
   if (file == nullptr) return fail_errno(errno, path);
   std::string content;
+  // Of a file whose size is known in one piece: most are small, and a large buffer costs more than reading them.
+  struct stat info {};
+  size_t chunk = 64u << 10;
+  if (::fstat(fileno(file), &info) == 0 && S_ISREG(info.st_mode))
+    chunk = static_cast<size_t>(std::min<uint64_t>(static_cast<uint64_t>(info.st_size) + 1, most + 1));
   while (content.size() <= most) {
     const size_t used = content.size();
-    content.resize(used + (1u << 20));
-    const size_t got = std::fread(content.data() + used, 1, 1u << 20, file);
+    content.resize(used + chunk);
+    const size_t got = std::fread(content.data() + used, 1, chunk, file);
     content.resize(used + got);
-    if (got == 0) break;
+    if (got < chunk) break;
   }
   const int error = std::ferror(file) != 0 ? errno : 0;
   if (file != stdin) std::fclose(file);
