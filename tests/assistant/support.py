@@ -44,7 +44,7 @@ class Served:
                 out.write(content)
         self.config = scratch.join(name + ".toml")
         with open(self.config, "w") as out:
-            out.write('[archive]\nreserve_bytes = "1M"\ntimezone = "UTC"\n[mta]\nown_domains = %s\n%s' % (json.dumps(list(own_domains)), settings))
+            out.write('[archive]\nreserve_bytes = "1M"\ncap_bytes = "1G"\ntimezone = "UTC"\n[mta]\nown_domains = %s\n%s' % (json.dumps(list(own_domains)), settings))
         archctl(self.archive, "--config", self.config, "init", self.archive)
         archctl(self.archive, "--config", self.config, "import", "--quiet", folder)
         self.socket = scratch.join(name + ".sock")

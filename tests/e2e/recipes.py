@@ -128,7 +128,7 @@ smtp_line_length_limit = 0
         self.write("/etc/postfix/main.cf", self.SITE.format(sink=sink_port))
         self.write("/etc/postfix/virtual", "orders@maison.example commandes@maison.example\n")
         self.write("/etc/archd/archd.toml",
-                   '[archive]\ndata_dir = "%s"\nreserve_bytes = "1M"\n[mta]\nown_domains = ["maison.example"]\n'
+                   '[archive]\ndata_dir = "%s"\nreserve_bytes = "1M"\ncap_bytes = "1G"\n[mta]\nown_domains = ["maison.example"]\n'
                    % self.ARCHIVE)
         for path, text in recipe.items():
             self.apply(path, text)

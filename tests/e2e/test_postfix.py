@@ -81,7 +81,7 @@ class Archd:
         # No file of the machine may decide what is tested.
         self.config = scratch.join("archd.toml")
         with open(self.config, "w") as file:
-            file.write("[archive]\nreserve_bytes = \"1M\"\n")
+            file.write("[archive]\nreserve_bytes = \"1M\"\ncap_bytes = \"1G\"\n")
         self.environment = {"ARCHD_CONFIG": self.config}
         self.archctl("init", self.archive)
 
