@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <cstdarg>
 #include <filesystem>
 #include <utility>
 
@@ -88,6 +89,14 @@ rocksdb::DBOptions db_options(bool writer) {
   return options;
 }
 
+// A reader's log tells nobody anything, and goes when the reader does; yet RocksDB prints every option of every column into it,
+// which is a good part of opening.
+class NoLog : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
 // Tells one database from another under the same path; zeros when there is none.
 std::pair<uint64_t, uint64_t> identity_of(const std::string& path) {
   struct stat info {};
@@ -123,7 +132,7 @@ bool CatalogBatch::empty() const { return state_->operations.empty(); }
 
 struct Catalog::State {
   std::string path;
-  std::string scratch;  // kReader: where RocksDB keeps its own log
+  std::string scratch;  // kReader: RocksDB wants a directory of its own
   std::pair<uint64_t, uint64_t> identity;
   std::unique_ptr<rocksdb::DB> db;
   std::vector<rocksdb::ColumnFamilyHandle*> columns;
@@ -165,8 +174,10 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& path, Mode mod
     if (::mkdtemp(scratch.data()) == nullptr) return fail_errno(errno, "cannot make " + scratch);
     state.scratch = scratch;
     state.identity = identity_of(path);  // before it is opened: one that is made in between is taken for another
-    ARCH_TRY_VOID(to_result(
-        rocksdb::DB::OpenAsSecondary(db_options(false), path, scratch, descriptors, &state.columns, &db), path));
+    rocksdb::DBOptions options = db_options(false);
+    options.info_log = std::make_shared<NoLog>();
+    ARCH_TRY_VOID(
+        to_result(rocksdb::DB::OpenAsSecondary(options, path, scratch, descriptors, &state.columns, &db), path));
   }
   state.db.reset(db);
   return catalog;
