@@ -70,7 +70,8 @@ def package_version(name):
 def own_version():
     version = first_line([program("archctl"), "version"])
     commit = first_line(["git", "-C", SOURCE_DIR, "rev-parse", "--short", "HEAD"])
-    changed = subprocess.run(["git", "-C", SOURCE_DIR, "status", "--porcelain", "--untracked-files=no"], capture_output=True).stdout.strip()
+    changed = subprocess.run(["git", "-C", SOURCE_DIR, "status", "--porcelain", "--untracked-files=no", "--", "engine", "ingest", "query", "tools", "bench"],
+                             capture_output=True).stdout.strip()
     return "%s, commit %s%s" % (version, commit, " with changes" if changed else "")
 
 
