@@ -99,9 +99,10 @@ def machine(folder):
 
 
 def machine_text(facts):
-    return "%s: %d cores of %s, %.0f GiB, %s, Linux %s, %s; load before it began %.1f" % (
+    load = "%.1f" % facts["load_before"] + (" and %.1f" % facts["load_after"] if "load_after" in facts else "")
+    return "%s: %d cores of %s, %.0f GiB, %s, Linux %s, %s; load average before%s: %s" % (
         facts["date"], facts["cores"], facts["cpu"], facts["memory_bytes"] / 2**30, facts["system"], facts["kernel"], facts["file_system"],
-        facts["load_before"])
+        " and after" if "load_after" in facts else "", load)
 
 
 def drop_caches(paths=()):
