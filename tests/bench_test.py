@@ -27,6 +27,14 @@ def run(*command):
     return result
 
 
+def mails_of(path):
+    box = mailbox.mbox(path)
+    try:
+        return list(box)
+    finally:
+        box.close()
+
+
 class Commands(unittest.TestCase):
     def setUp(self):
         self.scratch = tempfile.TemporaryDirectory(prefix="arch-bench-")
@@ -43,7 +51,7 @@ class Commands(unittest.TestCase):
             with open(self.join(name, "000000.mbox"), "rb") as file:
                 texts.append(file.read())
         self.assertEqual(texts[0], texts[1])
-        mails = list(mailbox.mbox(self.join("one", "000000.mbox")))
+        mails = mails_of(self.join("one", "000000.mbox"))
         self.assertEqual(len(mails), MAILS * 10)
         self.assertEqual(len({mail["Message-ID"] for mail in mails}), MAILS * 10)
         self.assertEqual(len({mail.as_bytes() for mail in mails}), MAILS * 10)
@@ -54,7 +62,7 @@ class Commands(unittest.TestCase):
     def test_compare(self):
         run(os.path.join(BIN_DIR, "bench-make-mail"), "--messages=%d" % MAILS, "--out=" + self.join("made"))
         os.mkdir(self.join("corpus"))
-        for number, mail in enumerate(mailbox.mbox(self.join("made", "000000.mbox"))):
+        for number, mail in enumerate(mails_of(self.join("made", "000000.mbox"))):
             with open(self.join("corpus", "%06d.eml" % number), "wb") as file:
                 file.write(mail.as_bytes())
         page = self.join("page.md")
