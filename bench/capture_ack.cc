@@ -3,7 +3,8 @@
 // Method    Starts arch-capture on a fresh archive, speaks LMTP to it over a Unix socket, all connections from one thread,
 //           and times each message from its final dot to the 250. The bare loop writes the same bytes to a file of its own beside the journal. All in turns,
 //           several rounds, so that a noisy machine touches both alike; medians over rounds.
-//   bench-capture-ack [--directory DIR] [--bytes N] [--messages N] [--rounds N] [--connections N]
+//   bench-capture-ack [--directory DIR] [--bytes N] [--messages N] [--rounds N] [--connections N] [--json]
+// With LD_PRELOAD=slow_sync.so and BENCH_SYNC_DELAY_US both the bare loop and arch-capture see a slower disk.
 // Run where the journal will lie: --directory names a directory on that disk (default: the temporary directory).
 #include <fcntl.h>
 #include <getopt.h>
@@ -228,10 +229,14 @@ int run(int argc, char** argv) {
   std::string directory = std::filesystem::temp_directory_path();
   size_t bytes = 10'000;
   int messages = 1'000, rounds = 5, connections = 50;
-  static const option kOptions[] = {
-      {"directory", required_argument, nullptr, 'd'},   {"bytes", required_argument, nullptr, 'b'},
-      {"messages", required_argument, nullptr, 'm'},    {"rounds", required_argument, nullptr, 'r'},
-      {"connections", required_argument, nullptr, 'c'}, {nullptr, 0, nullptr, 0}};
+  bool json = false;
+  static const option kOptions[] = {{"directory", required_argument, nullptr, 'd'},
+                                    {"bytes", required_argument, nullptr, 'b'},
+                                    {"messages", required_argument, nullptr, 'm'},
+                                    {"rounds", required_argument, nullptr, 'r'},
+                                    {"connections", required_argument, nullptr, 'c'},
+                                    {"json", no_argument, nullptr, 'j'},
+                                    {nullptr, 0, nullptr, 0}};
   for (int flag; (flag = getopt_long(argc, argv, "", kOptions, nullptr)) != -1;) {
     switch (flag) {
       case 'd':
@@ -249,6 +254,9 @@ int run(int argc, char** argv) {
       case 'c':
         connections = std::max(1, std::atoi(optarg));
         break;
+      case 'j':
+        json = true;
+        break;
       default:
         return EX_USAGE;
     }
@@ -261,8 +269,9 @@ int run(int argc, char** argv) {
       gains;
   {
     Capture capture(program, root + "/archive", root + "/s");
-    std::printf("arch-capture ready after %.0f ms; %d messages of %zu bytes a round, %d rounds\n",
-                capture.start_seconds() * 1e3, messages, bytes, rounds);
+    if (!json)
+      std::printf("arch-capture ready after %.0f ms; %d messages of %zu bytes a round, %d rounds\n",
+                  capture.start_seconds() * 1e3, messages, bytes, rounds);
     for (int round = 0; round < rounds; ++round) {
       const std::vector<double> plain = bare(root, bytes, messages);
       const Round one = acknowledgements(root + "/s", 1, messages, bytes);
@@ -277,16 +286,36 @@ int run(int argc, char** argv) {
       ratios.push_back(one_medians.back() / bare_medians.back());
       gains.push_back(many_rates.back() / one_rates.back());
     }
-    std::printf("%-44s %8.0f µs\n", "bare append + fdatasync, median", quantile(bare_medians, 0.5) * 1e6);
-    std::printf("%-44s %8.0f µs, p99 %.0f µs, %.0f/s\n", "one connection, final dot to 250, median",
-                quantile(one_medians, 0.5) * 1e6, quantile(one_p99, 0.5) * 1e6, quantile(one_rates, 0.5));
-    std::printf("%2d %-41s %8.0f µs, p99 %.0f µs, %.0f/s\n", connections, "connections, the same",
-                quantile(many_medians, 0.5) * 1e6, quantile(many_p99, 0.5) * 1e6, quantile(many_rates, 0.5));
-    std::printf("250 over bare, median of rounds:      %.2f (%.2f to %.2f)\n", quantile(ratios, 0.5),
-                quantile(ratios, 0), quantile(ratios, 1));
-    std::printf("%d connections over one, acknowledged: %.1f (%.1f to %.1f)\n", connections, quantile(gains, 0.5),
-                quantile(gains, 0), quantile(gains, 1));
-    std::printf("peak memory of arch-capture: %ld KiB\n", capture.peak_kib());
+    if (json) {
+      auto list = [](const char* name, const std::vector<double>& values) {
+        std::printf(",\"%s\":[", name);
+        for (size_t i = 0; i < values.size(); ++i) std::printf("%s%.9g", i == 0 ? "" : ",", values[i]);
+        std::printf("]");
+      };
+      std::printf("{\"bench\":\"capture-ack/1\",\"bytes\":%zu,\"messages\":%d,\"connections\":%d,\"peak_kib\":%ld",
+                  bytes, messages, connections, capture.peak_kib());
+      list("bare_seconds", bare_medians);
+      list("one_seconds", one_medians);
+      list("one_p99_seconds", one_p99);
+      list("many_seconds", many_medians);
+      list("many_p99_seconds", many_p99);
+      list("one_per_second", one_rates);
+      list("many_per_second", many_rates);
+      list("over_bare", ratios);
+      list("many_over_one", gains);
+      std::printf("}\n");
+    } else {
+      std::printf("%-44s %8.0f µs\n", "bare append + fdatasync, median", quantile(bare_medians, 0.5) * 1e6);
+      std::printf("%-44s %8.0f µs, p99 %.0f µs, %.0f/s\n", "one connection, final dot to 250, median",
+                  quantile(one_medians, 0.5) * 1e6, quantile(one_p99, 0.5) * 1e6, quantile(one_rates, 0.5));
+      std::printf("%2d %-41s %8.0f µs, p99 %.0f µs, %.0f/s\n", connections, "connections, the same",
+                  quantile(many_medians, 0.5) * 1e6, quantile(many_p99, 0.5) * 1e6, quantile(many_rates, 0.5));
+      std::printf("250 over bare, median of rounds:      %.2f (%.2f to %.2f)\n", quantile(ratios, 0.5),
+                  quantile(ratios, 0), quantile(ratios, 1));
+      std::printf("%d connections over one, acknowledged: %.1f (%.1f to %.1f)\n", connections, quantile(gains, 0.5),
+                  quantile(gains, 0), quantile(gains, 1));
+      std::printf("peak memory of arch-capture: %ld KiB\n", capture.peak_kib());
+    }
   }
   std::filesystem::remove_all(root);
   return 0;
