@@ -66,6 +66,7 @@ def queries():
     out = [""] + WORDS
     out += ["%s %s" % (a, b) for a, b in zip(WORDS, WORDS[3:])]
     out += ['"%s %s"' % (a, b) for a, b in (("bon", "de"), ("of", "the"), ("merci", "de"), ("thank", "you"))]
+    out += ["from:a", "has:attachment", "has:pdf", "date:2024", "date:2003..2008", "subject:re", "larger:100k",
             "%s -%s" % (WORDS[0], WORDS[1]), "%s OR %s" % (WORDS[2], WORDS[8])]
     return out
 
