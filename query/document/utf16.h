@@ -5,25 +5,14 @@
 #include <string>
 #include <string_view>
 
+#include "engine/base/utf8.h"
+
 namespace arch::document::internal {
 
+/// What is no scalar value becomes U+FFFD, a zero a blank.
 inline void append_utf8(uint32_t code, std::string* out) {
   if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) code = 0xfffd;
-  if (code < 0x80) {
-    out->push_back(static_cast<char>(code == 0 ? ' ' : code));
-  } else if (code < 0x800) {
-    out->push_back(static_cast<char>(0xc0 | code >> 6));
-    out->push_back(static_cast<char>(0x80 | (code & 0x3f)));
-  } else if (code < 0x10000) {
-    out->push_back(static_cast<char>(0xe0 | code >> 12));
-    out->push_back(static_cast<char>(0x80 | (code >> 6 & 0x3f)));
-    out->push_back(static_cast<char>(0x80 | (code & 0x3f)));
-  } else {
-    out->push_back(static_cast<char>(0xf0 | code >> 18));
-    out->push_back(static_cast<char>(0x80 | (code >> 12 & 0x3f)));
-    out->push_back(static_cast<char>(0x80 | (code >> 6 & 0x3f)));
-    out->push_back(static_cast<char>(0x80 | (code & 0x3f)));
-  }
+  arch::append_utf8(code == 0 ? ' ' : code, out);
 }
 
 /// Joins surrogates; one without its other becomes U+FFFD.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/base/ascii.h"
+#include "engine/base/utf8.h"
 #include "query/extract/entities.h"
 #include "query/extract/extract.h"
 
@@ -38,24 +39,6 @@ constexpr std::array<std::string_view, 6> kDropped = {"script", "style", "title"
 // What may stand in a head; any other element ends a head that was not closed.
 constexpr std::array<std::string_view, 9> kInHead = {"meta",  "link", "base",     "script", "style",
                                                      "title", "xml",  "noscript", "object"};
-
-void append_utf8(uint32_t code, std::string* out) {
-  if (code < 0x80) {
-    out->push_back(static_cast<char>(code));
-  } else if (code < 0x800) {
-    out->push_back(static_cast<char>(0xc0 | code >> 6));
-    out->push_back(static_cast<char>(0x80 | (code & 0x3f)));
-  } else if (code < 0x10000) {
-    out->push_back(static_cast<char>(0xe0 | code >> 12));
-    out->push_back(static_cast<char>(0x80 | (code >> 6 & 0x3f)));
-    out->push_back(static_cast<char>(0x80 | (code & 0x3f)));
-  } else {
-    out->push_back(static_cast<char>(0xf0 | code >> 18));
-    out->push_back(static_cast<char>(0x80 | (code >> 12 & 0x3f)));
-    out->push_back(static_cast<char>(0x80 | (code >> 6 & 0x3f)));
-    out->push_back(static_cast<char>(0x80 | (code & 0x3f)));
-  }
-}
 
 // HTML 5 section 13.2.5.80: numbers 128 to 159 mean what windows-1252 has there.
 constexpr std::array<uint16_t, 32> kWindows1252 = {0x20ac, 0x81,   0x201a, 0x192,  0x201e, 0x2026, 0x2020, 0x2021,

@@ -129,6 +129,7 @@ class DebTest(unittest.TestCase):
         say(f"package {os.path.basename(cls.deb)}, {os.path.getsize(cls.deb):,} bytes")
         fresh_root(cls.root)
         shutil.copy(cls.deb, cls.root + "/root/arch.deb")
+        shutil.copy(os.path.join(SOURCE, "tests", "data", "mail", "affaire-01-devis.eml"), f"{cls.root}/root/devis.eml")
         for name in (b"un", b"deux", b"trois", b"quatre"):
             with open(f"{cls.root}/root/{name.decode()}.eml", "wb") as file:
                 file.write(MAIL % (name, name))
@@ -141,7 +142,7 @@ class DebTest(unittest.TestCase):
 
     def test_1_the_package_is_one_runtime_package(self):
         files = [line.split()[-1] for line in run("dpkg-deb", "-c", self.deb).splitlines()]
-        for file in ("./usr/bin/archd", "./usr/bin/arch-capture", "./usr/bin/archctl", "./usr/lib/systemd/system/archd.service",
+        for file in ("./usr/bin/archd", "./usr/bin/arch-capture", "./usr/bin/arch-extract", "./usr/bin/archctl", "./usr/lib/systemd/system/archd.service",
                      "./usr/share/man/man8/archd.8.gz", "./usr/share/bash-completion/completions/archctl", "./etc/archd/archd.toml"):
             self.assertIn(file, files)
         self.assertFalse([file for file in files if "/include/" in file or file.endswith((".a", ".h", ".cmake"))])
@@ -260,6 +261,8 @@ class DebTest(unittest.TestCase):
             finds 'subject:un'                                  # from before the purge
             archctl lmtp-send inet:127.0.0.1:2424 /root/deux.eml
             finds 'subject:deux'
+            archctl lmtp-send inet:127.0.0.1:2424 /root/devis.eml  # a PDF in it, read by a sealed worker within the unit's sandbox
+            finds 'attachment:vasseur'
             # It runs with what the unit says: no capability, no new privilege, a filter; capture adds one of its own.
             main=$(pid archd); capture=$(running arch-capture)
             grep -x 'CapBnd:	0000000000000000' /proc/$main/status

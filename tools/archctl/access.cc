@@ -2,8 +2,8 @@
 
 #include <cstdio>
 
-#include "query/api/document_reader.h"
 #include "tools/common/stop.h"
+#include "tools/config/documents.h"
 
 namespace arch::ctl {
 
@@ -24,21 +24,8 @@ api::EngineOptions engine_options(const config::Config& config) {
   options.index.shard_messages = config.index_shard_messages;
   options.index.headers = config.index_headers;
   options.look_again = kNsPerSecond / 10;
-  if (config.documents_read) {
-    document::Limits limits;
-    limits.time = std::chrono::milliseconds(config.documents_time / 1'000'000);
-    limits.memory_bytes = config.documents_memory_bytes;
-    limits.text_bytes = config.documents_text_bytes;
-    limits.depth = static_cast<uint32_t>(config.documents_depth);
-    limits.expansion = static_cast<uint32_t>(config.documents_expansion);
-    if (auto reader = api::start_document_reader(config.documents_workers, limits)) {
-      options.index.read_document = std::move(*reader);
-      options.index.reading_threads = config.documents_workers;
-    } else {
-      std::fprintf(stderr, "archctl: text of PDF and office files is not read: %s\n",
-                   describe(reader.error()).c_str());
-    }
-  }
+  if (auto reader = config::read_documents(config, &options); !reader)
+    std::fprintf(stderr, "archctl: text of PDF and office files is not read: %s\n", describe(reader.error()).c_str());
   return options;
 }
 

@@ -4,7 +4,6 @@
 
 #include "engine/archive.h"
 #include "engine/notice/alerts.h"
-#include "query/api/document_reader.h"
 #include "query/api/engine_loop.h"
 #include "tools/arch-capture/notify.h"
 #include "tools/archd/daemon.h"
@@ -14,6 +13,7 @@
 #include "tools/archd/scrub.h"
 #include "tools/archd/web.h"
 #include "tools/common/stop.h"
+#include "tools/config/documents.h"
 
 namespace arch::daemon {
 
@@ -35,21 +35,8 @@ int run_engine(const Flags& flags) {
   options.index.shard_messages = flags.configuration.index_shard_messages;
   options.index.headers = flags.configuration.index_headers;
 
-  const config::Config& config = flags.configuration;
-  if (config.documents_read) {
-    document::Limits limits;
-    limits.time = std::chrono::milliseconds(config.documents_time / 1'000'000);
-    limits.memory_bytes = config.documents_memory_bytes;
-    limits.text_bytes = config.documents_text_bytes;
-    limits.depth = static_cast<uint32_t>(config.documents_depth);
-    limits.expansion = static_cast<uint32_t>(config.documents_expansion);
-    if (auto reader = api::start_document_reader(config.documents_workers, limits)) {
-      options.index.read_document = std::move(*reader);
-      options.index.reading_threads = config.documents_workers;
-    } else {
-      log("error", "text of PDF and office files is not read: " + describe(reader.error()));
-    }
-  }
+  if (auto reader = config::read_documents(flags.configuration, &options); !reader)
+    log("error", "text of PDF and office files is not read: " + describe(reader.error()));
 
   capture::ServiceManager manager;
   if ((*archive)->rebuilding())
