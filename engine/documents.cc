@@ -122,20 +122,25 @@ Result<void> Archive::put_document(const Digest& digest, const KeptDocument& doc
   std::map<std::string, int64_t> changes;
   ++changes[count_key(document.status, document.media_type)];
   ARCH_TRY(auto before, state_->catalog->get(Column::kDocument, key_of(kText, digest)));
+  bool says_the_same = false;
   if (before) {
     ARCH_TRY(KeptDocument old, decode_document(*before));
     --changes[count_key(old.status, old.media_type)];
+    says_the_same = old.text == document.text && old.members == document.members &&
+                    old.unread() == document.unread() && old.media_type == document.media_type;
   }
   for (const auto& [key, change] : changes) {
     ARCH_TRY(auto row, state_->catalog->get(Column::kDocument, key));
     const uint64_t was = row && row->size() == 8 ? from_be64(*row) : 0;
     batch.put(Column::kDocument, key, be64(was + static_cast<uint64_t>(change)));
   }
+  // What was read again and says what it said is in the index already.
   const std::string uses = key_of(kUse, digest);
-  ARCH_TRY_VOID(state_->catalog->scan(Column::kDocument, uses, uses, [&](std::string_view key, std::string_view) {
-    batch.put(Column::kDocument, key_of(kNew, digest, from_be64(key.substr(33))), {});
-    return true;
-  }));
+  if (!says_the_same)
+    ARCH_TRY_VOID(state_->catalog->scan(Column::kDocument, uses, uses, [&](std::string_view key, std::string_view) {
+      batch.put(Column::kDocument, key_of(kNew, digest, from_be64(key.substr(33))), {});
+      return true;
+    }));
   return state_->catalog->write(std::move(batch), true);
 }
 

@@ -1,5 +1,6 @@
 // arch-extract: reads documents for its parent (query/document/pool.h) and can do nothing else. Not for people: archctl extract is.
 #include <malloc.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 
 #include <cstdio>
@@ -27,6 +28,8 @@ int main(int argc, char** argv) {
   // have at all is bounded by RLIMIT_AS.
   ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
   ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
+  // Mail that comes in and people who search go first: what is read here is waited for by nobody.
+  static_cast<void>(::setpriority(PRIO_PROCESS, 0, 19));
   options.warm_up = arch::extract_worker::warm_up;
   options.sealed = arch::extract_worker::serve_data_files_only;
   options.read = arch::document::read_document;

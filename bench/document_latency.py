@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""What reading attachments costs those who wait: the 250 and the answer of a search, idle and while the queue works.
+
+An archive with the mail of CORPUS, archd beside it. In turn, ROUNDS times: SECONDS with nothing else to do, and SECONDS in which every attachment
+is read again (archctl reextract, asked for again when it is through). Meanwhile one connection delivers a mail every 50 ms over LMTP and takes the
+time of its 250, and one client asks the page's API every 50 ms. Told are medians and p95 of both, and their ratios.
+
+    bench/document_latency.py CORPUS [--seconds 15] [--rounds 3] [--json FILE]
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+import urllib.request
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BIN = os.path.join(ROOT, "build", "release", "bin")
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from start_ready import Lmtp  # noqa: E402
+
+QUERIES = ["facture", "commande merci", '"bon de commande"', "has:pdf", "from:a", "livraison", "price", "date:2024"]
+
+
+def sample(lmtp, http, seconds):
+    """Latencies in ms: of 250s, of searches."""
+    stop = time.monotonic() + seconds
+    acks, answers = [], []
+
+    def deliver():
+        client, number = Lmtp(lmtp), 0
+        while time.monotonic() < stop:
+            number += 1
+            for line in ("MAIL FROM:<a@b.example>", "RCPT TO:<archive@archive.invalid>", "DATA"):
+                client.say(line)
+            begun = time.monotonic()
+            client.say("Subject: l%d\r\n\r\n%s\r\n." % (number, "x" * 5000))
+            acks.append((time.monotonic() - begun) * 1000)
+            time.sleep(0.05)
+
+    def ask():
+        number = 0
+        while time.monotonic() < stop:
+            number += 1
+            begun = time.monotonic()
+            urllib.request.urlopen("http://127.0.0.1:%d/api/v1/search?q=%s" % (http, urllib.parse.quote(QUERIES[number % len(QUERIES)]))).read()
+            answers.append((time.monotonic() - begun) * 1000)
+            time.sleep(0.05)
+
+    threads = [threading.Thread(target=each) for each in (deliver, ask)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return acks, answers
+
+
+def summary(values):
+    values = sorted(values)
+    return statistics.median(values), values[int(len(values) * 0.95)]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("corpus")
+    parser.add_argument("--seconds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", metavar="FILE")
+    options = parser.parse_args()
+    scratch = tempfile.mkdtemp(prefix="document-latency-")
+    archive = os.path.join(scratch, "archive")
+    ctl = [os.path.join(BIN, "archctl"), "--archive", archive]
+    subprocess.run([ctl[0], "init", archive], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*ctl, "import", "-q", options.corpus], check=True, stdout=subprocess.DEVNULL)
+    daemon = subprocess.Popen([os.path.join(BIN, "archd"), "--archive", archive, "--lmtp", "inet:127.0.0.1:0", "--http", "inet:127.0.0.1:0", "run"],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    rows = {"idle": [], "reading": []}
+    read = 0
+    try:
+        ready = daemon.stdout.readline()
+        lmtp = int(re.search(r"lmtp=inet:127\.0\.0\.1:(\d+)", ready).group(1))
+        http = int(re.search(r"http=inet:127\.0\.0\.1:(\d+)", ready).group(1))
+        sample(lmtp, http, 3)
+        for _ in range(options.rounds):
+            rows["idle"].append(sample(lmtp, http, options.seconds))
+            stopping = threading.Event()
+
+            def read_again():
+                nonlocal read
+                while not stopping.is_set():
+                    subprocess.run([*ctl, "reextract", "-q"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                    read += 1
+
+            reader = threading.Thread(target=read_again)
+            reader.start()
+            time.sleep(0.5)
+            rows["reading"].append(sample(lmtp, http, options.seconds))
+            stopping.set()
+            reader.join()
+    finally:
+        daemon.terminate()
+        daemon.wait()
+        shutil.rmtree(scratch, ignore_errors=True)
+
+    print("medians of %d rounds of %d s, in ms; every attachment was read %d times meanwhile" % (options.rounds, options.seconds, read))
+    print("%-22s %10s %10s %8s" % ("", "idle", "reading", "ratio"))
+    result = {}
+    for place, name in ((0, "250"), (1, "search")):
+        for which, label in ((0, "median"), (1, "p95")):
+            idle, reading = (statistics.median(summary(each[place])[which] for each in rows[kind]) for kind in ("idle", "reading"))
+            result["%s_%s" % (name, label)] = {"idle": idle, "reading": reading, "ratio": reading / idle}
+            print("%-22s %10.2f %10.2f %8.2f" % ("%s, %s" % (name, label), idle, reading, reading / idle))
+    if options.json:
+        with open(options.json, "w") as file:
+            json.dump(result, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()
