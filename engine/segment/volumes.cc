@@ -72,8 +72,8 @@ Result<std::vector<Volume>> read_list(Fs& fs, const std::string& archive) {
     }
     Volume volume;
     volume.id = take_word(&line);
-    const bool numbers =
-        read_number(take_word(&line), &volume.added) & read_number(take_word(&line), &volume.reserve_bytes);
+    bool numbers = read_number(take_word(&line), &volume.added);
+    numbers = read_number(take_word(&line), &volume.reserve_bytes) && numbers;
     volume.path = line;
     if (volume.id.size() != kIdDigits || !numbers || volume.path.empty() || volume.path.front() != '/')
       return wrong("\"id added reserve path\" is expected");

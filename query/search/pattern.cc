@@ -116,18 +116,21 @@ void Pattern::each(std::string_view text, const std::function<bool(size_t, size_
   };
   std::vector<Begun> begun;
   size_t previous_end = 0;
+  std::string previous;
   for (text::Scanner scanner(text); scanner.next(); ++index) {
     std::string_view term = scanner.term();
     if (!joined_.empty()) {
       const std::string_view gap = text.substr(previous_end, scanner.begin() - previous_end);
       if (gap.size() > kJoinedGap) begun.clear();
       const bool blank = !begun.empty() && has_blank(gap);
+      const bool together = gap.empty() || text::written_together(previous, gap, term);
       previous_end = scanner.end();
       bool whole = false;
       size_t from = 0;
       std::erase_if(begun, [&](Begun& each) {
         const std::string& word = each.joined->word;
-        if ((blank && !each.joined->number) || word.compare(each.matched, term.size(), term) != 0) return true;
+        if ((!each.joined->number && (blank || !together)) || word.compare(each.matched, term.size(), term) != 0)
+          return true;
         each.matched += term.size();
         if (each.matched < word.size()) return false;
         from = whole ? std::min(from, each.begin) : each.begin;
@@ -137,6 +140,7 @@ void Pattern::each(std::string_view text, const std::function<bool(size_t, size_
         if (each.word.size() > term.size() && each.word.compare(0, term.size(), term) == 0)
           begun.push_back({&each, term.size(), scanner.begin()});
       if (whole && !match(from, scanner.end())) return;
+      previous.assign(term);
     }
     if (count > 0) {
       begins[index % count] = scanner.begin();

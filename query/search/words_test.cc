@@ -52,6 +52,10 @@ const std::vector<Row>& rows() {
          {"factur", "1234", "2345"}},
         {"invisible", "dé\u00adpart ra\u200bpide \u0130stanbul", {"départ", "rapide", "istanbul"}, {"part", "pide"}},
         // Whole, and by what stands behind the apostrophe.
+        {"elisions",
+         "It's late, we\u2019re closed and d'accord; fin.Le reste suit",
+         {"it's", "we're", "late", "accord", "d'accord", "fin", "le"},
+         {"its", "were", "daccord", "finle", "\"its late\"", "its NEAR/3 closed"}},
         {"whole elisions",
          "Aujourd'hui le prud'homme est entr'ouvert",
          {"aujourd'hui", "aujourd\u2019hui", "aujourdhui", "AUJOURDHUI", "hui", "\"aujourd'hui\"", "prud'homme",
@@ -362,6 +366,11 @@ TEST_F(Words, BehindAFieldAreTheSameWords) {
       EXPECT_TRUE(ask("body:(" + query + ")", false).bodies.count(i)) << which << "body:(" << query << ")";
       EXPECT_TRUE(ask("subject:(" + query + ")", false).subjects.count(i)) << which << "subject:(" << query << ")";
     }
+  // The text decides here, and must not find more than the index would.
+  for (size_t i = 0; i < rows().size(); ++i)
+    for (const std::string& query : rows()[i].not_finds)
+      EXPECT_FALSE(ask("body:(" + query + ")", false).bodies.count(i))
+          << rows()[i].kind << ": \"" << rows()[i].text << "\" is found by body:(" << query << ")";
 }
 
 TEST_F(Words, AreMarkedInTheMailsOwnSpelling) {

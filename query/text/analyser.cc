@@ -89,6 +89,24 @@ bool is_contraction(std::string_view word) {
 
 bool all_digits(std::string_view word) { return std::all_of(word.begin(), word.end(), is_digit); }
 
+// Whether a sign between two words makes one of them.
+bool sign_joins(std::string_view left, char sign, std::string_view right) {
+  switch (sign) {
+    case '@':
+      return false;
+    case ',':
+    case ' ':
+      return all_digits(left) && all_digits(right);
+    case '.':
+      return (left.size() == 1 && right.size() == 1) || (all_digits(left) && all_digits(right));
+    case '/':
+    case '\\':
+      return is_digit(left.back()) || is_digit(right.front());
+    default:
+      return true;
+  }
+}
+
 /// Gathers the words of one compound and says what terms it gives. At most kWords; a longer one is taken in pieces.
 class Compound {
  public:
@@ -135,24 +153,7 @@ class Compound {
 
   std::string_view word(size_t i) const { return {buffer_ + words_[i].at, words_[i].size}; }
 
-  bool joins(size_t i) const {
-    std::string_view left = word(i - 1);
-    std::string_view right = word(i);
-    switch (words_[i].sign) {
-      case '@':
-        return false;
-      case ',':
-      case ' ':
-        return all_digits(left) && all_digits(right);
-      case '.':
-        return (left.size() == 1 && right.size() == 1) || (all_digits(left) && all_digits(right));
-      case '/':
-      case '\\':
-        return is_digit(left.back()) || is_digit(right.front());
-      default:
-        return true;
-    }
-  }
+  bool joins(size_t i) const { return sign_joins(word(i - 1), words_[i].sign, word(i)); }
 
   // Gives the terms of the address around the '@' in front of word `at`; returns its first word, and in *end the word
   // behind it.
@@ -785,6 +786,12 @@ Ask ask(std::string_view text) {
     if (term.find(',') == std::string_view::npos) out.whole.emplace_back(term.substr(1));
   });
   return out;
+}
+
+bool written_together(std::string_view left, std::string_view gap, std::string_view right) {
+  const char sign = joiner(gap);
+  if (sign == 0 || left.empty() || right.empty() || !sign_joins(left, sign, right)) return false;
+  return sign != '\'' || (!is_elided(left) && !is_contraction(right));
 }
 
 }  // namespace arch::text

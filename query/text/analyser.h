@@ -56,6 +56,10 @@ class Scanner {
 void tokenize(std::string_view text, const std::function<void(const Token&)>& each);
 std::vector<Token> tokens(std::string_view text);
 
+/// Whether two neighbouring words (folded) with this between them are one word to the index, too: "prud'homme", not "l'avenant" or
+/// "it's".
+bool written_together(std::string_view left, std::string_view gap, std::string_view right);
+
 /// What goes into the index for a text: each word; pairs of neighbouring characters of scripts without spaces; joined
 /// terms of compounds; whole e-mail addresses ("a@b.c") and their domains ("@b.c"). Terms may repeat.
 void index_terms(std::string_view text, const std::function<void(std::string_view term)>& each);
