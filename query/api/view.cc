@@ -19,7 +19,6 @@ constexpr size_t kMaxVariants = 1'000;
 constexpr uint64_t kFewJoins = 5;    // copies that differ are no alarm below
 constexpr size_t kMaxCompared = 20;  // whose bytes are read
 constexpr size_t kMaxRecipients = 20'000;
-constexpr int64_t kWeek = 7;
 
 Result<Digest> find(const Archive& archive, const std::string& id) {
   ARCH_TRY(DigestPrefix prefix, DigestPrefix::parse(id));

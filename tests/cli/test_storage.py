@@ -335,7 +335,9 @@ case " $* " in *" backup "*) echo '{{"segments": 1, "segments_copied": 0, "journ
         for folder, _, names in os.walk(self.archive):
             for name in [".", *names]:
                 os.chown(os.path.join(folder, name), 65534, 65534)
-        self.run_ctl("import", self.put_mails("mail", 3))
+        secret = self.put_mails("mail", 3)
+        os.chmod(secret, 0o700)  # root may read it, and the owner of the archive may not
+        self.run_ctl("import", secret)
         self.run_ctl("pack")
         self.run_ctl("verify")
         self.run_ctl("token", "create", "assistant")

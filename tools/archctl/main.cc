@@ -1,7 +1,10 @@
 // archctl: the archive from the command line. Parses by the command table, finds the archive, calls the command.
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -212,7 +215,16 @@ class Owner {
     struct stat info {};
     if (::geteuid() != 0 || ::stat((archive + "/archive.toml").c_str(), &info) != 0 || info.st_uid == 0) return;
     if (for_good) {
-      if (::setgroups(0, nullptr) != 0 || ::setgid(info.st_gid) != 0 || ::setuid(info.st_uid) != 0) failed_ = errno;
+      // Reading stays what root may (an import from somebody's home, Postfix's log); writing is the owner's.
+      ::prctl(PR_SET_KEEPCAPS, 1);
+      if (::setgroups(0, nullptr) != 0 || ::setgid(info.st_gid) != 0 || ::setuid(info.st_uid) != 0) {
+        failed_ = errno;
+        return;
+      }
+      __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+      __user_cap_data_struct data[2] = {};
+      data[0].effective = data[0].permitted = 1u << CAP_DAC_READ_SEARCH;
+      static_cast<void>(::syscall(SYS_capset, &header, data));  // without it: what the owner may read
     } else {
       if (::setegid(info.st_gid) != 0 || ::seteuid(info.st_uid) != 0) failed_ = errno;
       back_ = true;
