@@ -91,7 +91,7 @@ class Archd:
             capture_output=True, env={**harness.os.environ, **self.environment}, timeout=120,
         )
         if result.returncode not in statuses:
-            raise AssertionError("archctl %s: exit %d\n%s" % (" ".join(arguments), result.returncode, result.stderr.decode()))
+            raise AssertionError("archctl %s: exit %d\n%s" % (" ".join(arguments), result.returncode, result.stdout.decode() + result.stderr.decode()))
         return result.stdout
 
     def start(self):
