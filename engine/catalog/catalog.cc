@@ -57,7 +57,9 @@ rocksdb::ColumnFamilyOptions column_options(Column column, const std::shared_ptr
   options.write_buffer_size =
       column == Column::kText || column == Column::kMessage || column == Column::kDocument ? 16u << 20 : 4u << 20;
   options.max_write_buffer_number = 2;
-  options.compression = rocksdb::kZSTD;
+  // What is flushed is rewritten soon: by the compaction of level 0, or by compact().
+  options.compression_per_level.assign(static_cast<size_t>(options.num_levels), rocksdb::kZSTD);
+  options.compression_per_level.front() = rocksdb::kLZ4Compression;
   options.bottommost_compression = rocksdb::kZSTD;
   options.compression_opts.level = 6;
   options.bottommost_compression_opts.level = 9;
