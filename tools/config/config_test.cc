@@ -132,6 +132,7 @@ TEST(Config, RangesHoldAtTheirBorders) {
 }
 
 TEST(Config, ASyntaxErrorNamesTheLine) {
+  EXPECT_THAT(error_of("[archive]\n[\n"), HasSubstr("x.toml:2: "));
   EXPECT_THAT(error_of("[archive]\ncap_bytes = \n"), HasSubstr("x.toml:2: "));
 }
 
