@@ -389,8 +389,11 @@ std::string worker_program() {
   own.resize(static_cast<size_t>(std::max<ssize_t>(size, 0)));
   const size_t slash = own.rfind('/');
   if (slash == std::string::npos) return "arch-extract";
-  const std::string beside = own.substr(0, slash + 1) + "arch-extract";
-  return ::access(beside.c_str(), X_OK) == 0 ? beside : "arch-extract";
+  const std::string folder = own.substr(0, slash + 1);
+  // Programs that archctl becomes are installed in PREFIX/libexec/arch, it and arch-extract in PREFIX/bin.
+  for (const std::string& place : {folder + "arch-extract", folder + "../../bin/arch-extract"})
+    if (::access(place.c_str(), X_OK) == 0) return place;
+  return "arch-extract";
 }
 
 }  // namespace arch::document

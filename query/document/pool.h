@@ -60,7 +60,7 @@ class Pool {
   std::unique_ptr<State> state_;
 };
 
-/// Where arch-extract is: beside the running program, else by $PATH.
+/// Where arch-extract is: beside the running program, else in bin of the same prefix, else by $PATH.
 std::string worker_program();
 
 }  // namespace arch::document

@@ -109,8 +109,9 @@ class Import(ArchiveTest):
                 os.setuid(65534)
 
         # Debian's build trees under /root are closed to others: the program is started from a copy that is not.
-        copy = shutil.copy(program("archctl"), os.path.join(self.root, "archctl"))
-        os.chmod(copy, 0o755)
+        for name in ("archctl-full", "archctl"):
+            copy = shutil.copy(program(name), os.path.join(self.root, name))
+            os.chmod(copy, 0o755)
         command[0] = copy
         done = subprocess.run(command, capture_output=True, env=self.environment, preexec_fn=as_nobody, timeout=60)
         self.assertEqual(done.returncode, 66, done.stderr)

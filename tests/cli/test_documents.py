@@ -163,7 +163,7 @@ class Documents(ArchiveTest):
     def test_without_its_reader_everything_else_works(self):
         bare = os.path.join(self.root, "bin")
         os.mkdir(bare)
-        for name in ("archctl", "archd", "arch-capture"):
+        for name in ("archctl", "archctl-full", "archd", "arch-capture"):
             shutil.copy(program(name), bare)
         self.put("mail/a.eml", with_document(1, "simple.pdf"))
         environment = {**self.environment, "PATH": "/usr/bin:/bin"}

@@ -84,7 +84,7 @@ def enter(scratch):
         os.makedirs(own)
         _mount(own, path, "none", MS_BIND)
     shutil.chown("/var/lib/postfix", "postfix", "postfix")
-    for name in ("archctl", "archd", "arch-capture"):
+    for name in ("archctl", "archctl-full", "archd", "arch-capture"):
         shutil.copy(harness.program(name), "/usr/bin/" + name)
         os.chmod("/usr/bin/" + name, 0o755)
 

@@ -29,22 +29,6 @@ api::EngineOptions engine_options(const config::Config& config) {
   return options;
 }
 
-std::unique_ptr<Asked> asked_by(const Invocation& invocation) {
-  auto asked = std::make_unique<Asked>();
-  search::Request& request = asked->request;
-  for (const std::string& word : invocation.arguments) request.query += (request.query.empty() ? "" : " ") + word;
-  request.widen = !invocation.has("no-widen");
-  request.context.now = Clock::system().now();
-  request.context.timezone = invocation.config.timezone;
-  if (auto aliases = Aliases::load(invocation.config.mta_aliases)) {
-    asked->aliases = std::move(*aliases);
-    request.aliases = &asked->aliases;
-  } else {
-    std::fprintf(stderr, "archctl: aliases of mailboxes are not known: %s\n", describe(aliases.error()).c_str());
-  }
-  return asked;
-}
-
 bool stop_requested() { return tool::stop_requested(); }
 
 }  // namespace arch::ctl

@@ -176,13 +176,13 @@ int run_mcp(const Invocation& invocation) {
   if (!archive) return complain(archive.error());
   auto log = http::AccessLog::open(invocation.archive);
   if (!log) return complain(log.error());
-  const std::unique_ptr<Asked> asked = asked_by(invocation);
+  const Asked asked = asked_by(invocation);
   mcp::Options options;
   options.version = ARCH_VERSION;
   options.timezone = invocation.config.timezone;
   options.cap_bytes = invocation.config.cap_bytes;
   options.max_result_bytes = static_cast<size_t>(invocation.config.mcp_max_result_bytes);
-  options.aliases = &asked->aliases;
+  options.aliases = asked.aliases.get();
   const std::string who = "uid:" + std::to_string(::getuid());
   mcp::Service service(**archive, options, [&](const mcp::Call& call) {
     auto written = (*log)->write(Clock::system().now(), {who, true, "mcp", call.tool, call.object, call.outcome});

@@ -29,12 +29,12 @@ Result<void> find_wanted(const Archive& archive, const Invocation& invocation, e
     request->as_of = status.last_sequence;
     return {};
   }
-  const std::unique_ptr<Asked> asked = asked_by(invocation);
-  ARCH_TRY(asked->request.as_of, invocation.number("as-of", 0, 1, UINT64_MAX));
+  Asked asked = asked_by(invocation);
+  ARCH_TRY(asked.request.as_of, invocation.number("as-of", 0, 1, UINT64_MAX));
   ARCH_TRY(auto searcher, search::Searcher::open(archive));
-  ARCH_TRY(request->numbers, searcher->numbers(asked->request, false));
+  ARCH_TRY(request->numbers, searcher->numbers(asked.request, false));
   std::sort(request->numbers.begin(), request->numbers.end());
-  request->query = asked->request.query;
+  request->query = asked.request.query;
   request->interpreted = searcher->interpreted();
   request->as_of = searcher->as_of();
   return {};

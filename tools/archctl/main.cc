@@ -1,4 +1,5 @@
-// archctl: the archive from the command line. Parses by the command table, finds the archive, calls the command.
+// archctl-full: every command of archctl, each on the archive opened here. What a person starts is tools/ask, which becomes this
+// program unless a running archd gives the answer.
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -16,9 +18,8 @@
 #include <string>
 #include <vector>
 
-#include "query/api/api.h"
 #include "query/http/access_log.h"
-#include "tools/archctl/command.h"
+#include "tools/archctl/reading.h"
 #include "tools/common/memory.h"
 #include "tools/common/stop.h"
 #include "tools/common/terminal.h"
@@ -26,162 +27,6 @@
 
 namespace arch::ctl {
 namespace {
-
-bool errors_in_json = false;
-
-/// With --json a script finds on stdout what went wrong, as error/1; the first error only, which is why the command ends.
-void tell_in_json(const Error& error) {
-  if (!errors_in_json) return;
-  errors_in_json = false;
-  const std::string text = api::error_json(error);
-  std::fwrite(text.data(), 1, text.size(), stdout);
-}
-
-}  // namespace
-
-int exit_status(const Error& error) {
-  switch (error.code) {
-    case Code::kNotFound:
-      return EX_NOINPUT;
-    case Code::kExists:
-      return EX_CANTCREAT;
-    case Code::kInvalid:
-    case Code::kTooLarge:
-    case Code::kCorrupt:
-    case Code::kTooNew:
-      return EX_DATAERR;
-    case Code::kTryAgain:
-      return EX_TEMPFAIL;
-    case Code::kFull:
-    case Code::kIo:
-      return EX_IOERR;
-    case Code::kUsage:
-      return EX_USAGE;
-    case Code::kDenied:
-      return EX_NOPERM;
-  }
-  return EX_SOFTWARE;
-}
-
-int complain(const Error& error) {
-  tell_in_json(error);
-  tool::Terminal terminal = tool::Terminal::of(stderr);
-  std::fprintf(stderr, "archctl: %s%s\n",
-               tool::paint(terminal, tool::Style::kRed, tool::printable(error.what)).c_str(),
-               error.hint.empty() ? "" : (" — " + tool::printable(error.hint)).c_str());
-  return exit_status(error);
-}
-
-int usage_error(const std::string& what, const std::string& command) {
-  const std::string help = "see archctl " + command + (command.empty() ? "" : " ") + "--help";
-  tell_in_json(Error{Code::kUsage, what, help});
-  std::fprintf(stderr, "archctl: %s — %s\n", tool::printable(what).c_str(), help.c_str());
-  return EX_USAGE;
-}
-
-Result<uint64_t> Invocation::number(std::string_view name, uint64_t otherwise, uint64_t least, uint64_t most) const {
-  if (!has(name)) return otherwise;
-  std::string text = value(name);
-  bool digits = !text.empty() && text.size() < 19 && text.find_first_not_of("0123456789") == std::string::npos;
-  uint64_t number = digits ? std::strtoull(text.c_str(), nullptr, 10) : 0;
-  if (!digits || number < least || number > most)
-    return fail(Code::kUsage, "--" + std::string(name) + ": \"" + text + "\" is no number from " +
-                                  std::to_string(least) + " to " + std::to_string(most));
-  return number;
-}
-
-namespace {
-
-/// What the words of the command line say, before any of it is acted on.
-struct Parsed {
-  const Command* command = nullptr;
-  Invocation invocation;
-};
-
-const Option* find_option(const Command* command, std::string_view name, char letter) {
-  auto in = [&](const std::vector<Option>& options) -> const Option* {
-    for (const Option& option : options)
-      if ((!name.empty() && option.name == name) || (letter != 0 && option.letter == letter)) return &option;
-    return nullptr;
-  };
-  if (command != nullptr)
-    if (const Option* option = in(command->options)) return option;
-  return in(common_options());
-}
-
-std::string near_option(const Command* command, std::string_view name) {
-  std::vector<std::string> known;
-  if (command != nullptr)
-    for (const Option& option : command->options) known.emplace_back(option.name);
-  for (const Option& option : common_options()) known.emplace_back(option.name);
-  return tool::nearest(name, known);
-}
-
-/// GNU style: --name=value, --name value, -n value, -nvalue; "--" ends the options. Before the command only the common
-/// ones are known.
-Result<Parsed> parse(const std::vector<std::string>& words) {
-  Parsed parsed;
-  auto bad = [&](const std::string& what, const std::string& hint = {}) {
-    return fail(Code::kUsage, what,
-                hint.empty()
-                    ? "see archctl " + (parsed.command ? std::string(parsed.command->name) + " " : "") + "--help"
-                    : hint);
-  };
-  bool options_ended = false;
-  for (size_t i = 0; i < words.size(); ++i) {
-    const std::string& word = words[i];
-    if (!options_ended && word == "--") {
-      options_ended = true;
-      continue;
-    }
-    if (options_ended || word.size() < 2 || word[0] != '-') {
-      if (parsed.command != nullptr) {
-        parsed.invocation.arguments.push_back(word);
-        continue;
-      }
-      if (word == "help") {  // archctl help [COMMAND]
-        parsed.invocation.options["help"];
-        continue;
-      }
-      parsed.command = find_command(word);
-      if (parsed.command != nullptr) continue;
-      std::vector<std::string> names;
-      for (const Command& command : commands()) names.emplace_back(command.name);
-      std::string near = tool::nearest(word, names);
-      return bad("unknown command \"" + word + "\"",
-                 near.empty() ? "archctl --help lists them" : "did you mean " + near + "?");
-    }
-    std::string name, value;
-    bool has_value = false;
-    const Option* option = nullptr;
-    if (word[1] == '-') {
-      size_t equals = word.find('=');
-      has_value = equals != std::string::npos;
-      name = word.substr(2, has_value ? equals - 2 : equals);
-      if (has_value) value = word.substr(equals + 1);
-      option = find_option(parsed.command, name, 0);
-    } else {
-      option = find_option(parsed.command, {}, word[1]);
-      has_value = word.size() > 2;
-      if (has_value) value = word.substr(2);
-    }
-    if (option == nullptr) {
-      std::string near = name.empty() ? "" : near_option(parsed.command, name);
-      std::string hint = near.empty() ? "" : "did you mean --" + near + "?";
-      if (near.empty() && parsed.command != nullptr && parsed.command->name == "search")
-        hint = "put -- before a query that begins with a minus sign";
-      return bad("unknown option " + word.substr(0, word.find('=')), hint);
-    }
-    if (option->value.empty() && has_value) return bad("--" + std::string(option->name) + " takes no value");
-    if (!option->value.empty() && !has_value) {
-      if (i + 1 == words.size())
-        return bad("--" + std::string(option->name) + " wants " + std::string(option->value));
-      value = words[++i];
-    }
-    parsed.invocation.options[std::string(option->name)] = value;
-  }
-  return parsed;
-}
 
 int print(const std::string& text) {
   std::fputs(text.c_str(), stdout);
@@ -263,7 +108,8 @@ void note_act(const Command& command, const Invocation& invocation, int status) 
     object += (object.empty() ? "" : " ") + word;
   }
   for (const auto& [name, value] : invocation.options)
-    if (name != "archive" && name != "config") object += " --" + name + (value.empty() ? "" : "=" + value);
+    if (name != "archive" && name != "config" && name != "direct")
+      object += " --" + name + (value.empty() ? "" : "=" + value);
   const Owner owner(archive, false);
   auto log = http::AccessLog::open(archive);
   auto written = log ? (*log)->write(Clock::system().now(), {person(), true, "archctl", std::string(command.name),
@@ -274,14 +120,38 @@ void note_act(const Command& command, const Invocation& invocation, int status) 
                  describe(written.error()).c_str());
 }
 
+/// What carries a command out; every one of the table has it.
+int carry_out(const Invocation& invocation) {
+  struct Row {
+    std::string_view name;
+    int (*run)(const Invocation&);
+  };
+  static constexpr std::array<Row, 28> kRows = {
+      Row{"init", run_init},    {"import", run_import},     {"deliver", run_deliver},
+      {"pack", run_pack},       {"saved", run_saved},       {"export", run_export},
+      {"status", run_status},   {"health", run_health},     {"capacity", run_capacity},
+      {"verify", run_verify},   {"salvage", run_salvage},   {"reconcile", run_reconcile},
+      {"canary", run_canary},   {"backup", run_backup},     {"restore", run_restore},
+      {"volume", run_volume},   {"rebuild", run_rebuild},   {"reextract", run_reextract},
+      {"reindex", run_reindex}, {"dump", run_dump},         {"config", run_config},
+      {"version", run_version}, {"token", run_token},       {"access-log", run_access_log},
+      {"mcp", run_mcp},         {"generate", run_generate}, {"lmtp-send", run_lmtp_send},
+      {"extract", run_extract}};
+  if (invocation.command->asks) return run_reading(invocation);
+  const auto row = std::find_if(kRows.begin(), kRows.end(),
+                                [&](const Row& each) { return each.name == invocation.command->name; });
+  ARCH_CHECK(row != kRows.end());
+  return row->run(invocation);
+}
+
 int run(const std::vector<std::string>& words) {
   // Before the words are understood, which may be what fails.
   const auto options_end = std::find(words.begin(), words.end(), "--");
-  errors_in_json = std::find(words.begin(), options_end, "--json") != options_end;
+  process_console().errors_in_json = std::find(words.begin(), options_end, "--json") != options_end;
   auto parsed = parse(words);
   if (!parsed) return complain(parsed.error());
-  const Command* command = parsed->command;
-  Invocation& invocation = parsed->invocation;
+  Invocation invocation{std::move(*parsed), {}, {}};
+  const Command* command = invocation.command;
   if (invocation.has("help")) return print(command == nullptr ? overview() : help_of(*command));
   if (invocation.has("version")) return run_version(invocation);
   if (command == nullptr) {
@@ -301,10 +171,7 @@ int run(const std::vector<std::string>& words) {
     return EX_CONFIG;
   }
   invocation.config = *config;
-  const char* environment = std::getenv("ARCHIVE");
-  invocation.archive = invocation.has("archive")                        ? invocation.value("archive")
-                       : environment != nullptr && *environment != '\0' ? environment
-                                                                        : config->data_dir;
+  invocation.archive = archive_of(invocation, std::getenv("ARCHIVE"), config->data_dir);
   if (invocation.archive.empty()) return usage_error("--archive is empty");
   tool::catch_stop_signals();
   std::optional<Owner> owner;
@@ -313,7 +180,9 @@ int run(const std::vector<std::string>& words) {
     if (owner->failed() != 0)
       return complain(fail_errno(owner->failed(), "cannot become the user to whom the archive belongs").value());
   }
-  const int status = command->run(invocation);
+  OpenedHere opened(invocation);
+  invocation.holdings = &opened;
+  const int status = carry_out(invocation);
   note_act(*command, invocation, status);
   return status;
 }
@@ -323,10 +192,5 @@ int run(const std::vector<std::string>& words) {
 
 int main(int argc, char** argv) {
   arch::tool::return_memory_when_freed();
-  int status = arch::ctl::run(std::vector<std::string>(argv + 1, argv + argc));
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    std::perror("archctl: stdout");
-    return status == 0 ? EX_IOERR : status;
-  }
-  return status;
+  return arch::tool::finish("archctl", arch::ctl::run(std::vector<std::string>(argv + 1, argv + argc)));
 }

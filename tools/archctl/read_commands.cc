@@ -1,107 +1,18 @@
-// archctl search, show, status, capacity, dump: what only reads.
+// archctl status, capacity, dump: what only reads, and is not asked of archd.
 #include <sysexits.h>
 
 #include <cstdio>
 
-#include "query/api/api.h"
 #include "query/capacity/capacity.h"
 #include "query/page/page.h"
-#include "query/search/search.h"
 #include "tools/archctl/access.h"
-#include "tools/common/terminal.h"
 
 namespace arch::ctl {
 namespace {
 
-api::TextStyle text_style(const Invocation& invocation) {
-  tool::Terminal terminal = tool::Terminal::of(stdout);
-  api::TextStyle style;
-  style.colour = terminal.colour;
-  style.columns = terminal.interactive ? terminal.columns : 0;
-  style.timezone = invocation.config.timezone;
-  return style;
-}
-
 void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
-/// A mistake in a query is wrong usage: nothing is wrong with any data.
-int complain_of_search(const Error& error) {
-  int status = complain(error);
-  return error.code == Code::kInvalid || error.code == Code::kTooLarge ? EX_USAGE : status;
-}
-
 }  // namespace
-
-int run_search(const Invocation& invocation) {
-  auto limit = invocation.number("limit", 20, 0, 10'000);
-  if (!limit) return complain(limit.error());
-  auto offset = invocation.number("offset", 0, 0, UINT32_MAX);
-  if (!offset) return complain(offset.error());
-  const std::unique_ptr<Asked> asked = asked_by(invocation);
-  search::Request& request = asked->request;
-  request.limit = *limit;
-  request.offset = *offset;
-  const std::string sort = invocation.value("sort", invocation.has("oldest-first") ? "oldest" : "newest");
-  if (sort != "newest" && sort != "oldest" && sort != "relevance")
-    return usage_error("--sort takes newest, oldest or relevance", "search");
-  request.order = sort == "oldest"      ? search::Order::kOldest
-                  : sort == "relevance" ? search::Order::kRelevance
-                                        : search::Order::kNewest;
-  auto as_of = invocation.number("as-of", 0, 1, UINT64_MAX);
-  if (!as_of) return complain(as_of.error());
-  request.as_of = *as_of;
-
-  auto archive = open_reader(invocation);
-  if (!archive) return complain(archive.error());
-  auto searcher = search::Searcher::open(**archive);
-  if (!searcher) return complain(searcher.error());
-  auto answer = (*searcher)->search(request);
-  if (!answer) return complain_of_search(answer.error());
-  print(invocation.has("json") ? api::search_json(*answer)
-                               : api::search_text(*answer, request, text_style(invocation)));
-  return answer->total == 0 ? 1 : 0;
-}
-
-int run_count(const Invocation& invocation) {
-  auto limit = invocation.number("limit", 20, 1, 100'000);
-  if (!limit) return complain(limit.error());
-  const std::unique_ptr<Asked> asked = asked_by(invocation);
-  auto archive = open_reader(invocation);
-  if (!archive) return complain(archive.error());
-  auto searcher = search::Searcher::open(**archive);
-  if (!searcher) return complain(searcher.error());
-  auto answer = (*searcher)->count(asked->request, invocation.value("by", "month"), *limit);
-  if (!answer) return complain_of_search(answer.error());
-  print(invocation.has("json")  ? api::count_json(*answer)
-        : invocation.has("csv") ? api::count_csv(*answer)
-                                : api::count_text(*answer, text_style(invocation)));
-  return answer->total == 0 ? 1 : 0;
-}
-
-int run_thread(const Invocation& invocation) {
-  auto archive = open_reader(invocation);
-  if (!archive) return complain(archive.error());
-  auto view = api::view_thread(**archive, invocation.arguments[0]);
-  if (!view) return complain(view.error());
-  print(invocation.has("json") ? api::thread_json(*view) : api::thread_text(*view, text_style(invocation)));
-  return 0;
-}
-
-int run_show(const Invocation& invocation) {
-  auto archive = open_reader(invocation);
-  if (!archive) return complain(archive.error());
-  const std::string& id = invocation.arguments[0];
-  if (invocation.has("raw")) {
-    auto bytes = api::raw_message(**archive, id);
-    if (!bytes) return complain(bytes.error());
-    print(*bytes);
-    return 0;
-  }
-  auto view = api::view_message(**archive, id);
-  if (!view) return complain(view.error());
-  print(invocation.has("json") ? api::message_json(*view) : api::message_text(*view, text_style(invocation)));
-  return 0;
-}
 
 int run_status(const Invocation& invocation) {
   auto archive = open_reader(invocation);

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "tools/archctl/command.h"
+#include "tools/archctl/command_line.h"
 
 namespace arch::ctl {
 namespace {
@@ -19,6 +19,7 @@ const std::vector<Option>& common_options() {
   static const std::vector<Option> options = {
       {"archive", 0, "DIR", "the archive; else $ARCHIVE, else archive.data_dir of the configuration, else ./data"},
       {"config", 0, "FILE", "the configuration; else $ARCHD_CONFIG, else /etc/archd/archd.toml if there is one"},
+      {"direct", 0, "", "open the archive here, even when archd could be asked for the answer"},
       {"help", 'h', "", "this help, also behind a command"},
       {"version", 0, "", "version and format numbers"},
   };
@@ -41,8 +42,7 @@ const std::vector<Command>& commands() {
         kReadError},
        {{"archctl init /srv/mail", "then archd --archive /srv/mail run"}},
        1,
-       1,
-       run_init},
+       1},
 
       {"import",
        "Store",
@@ -76,8 +76,7 @@ const std::vector<Command>& commands() {
        {{"archctl import ~/Maildir old.mbox", "a Maildir and an mbox"},
         {"archctl import --json /srv/export | jq .refusals", "what was refused, and why"}},
        1,
-       SIZE_MAX,
-       run_import},
+       SIZE_MAX},
 
       {"deliver",
        "Store",
@@ -105,8 +104,7 @@ const std::vector<Command>& commands() {
        {{"archctl deliver -f paul@example.fr achats@example.fr <mail.eml", ""},
         {"|/usr/bin/archctl --archive /srv/mail deliver", "in a .forward file"}},
        0,
-       10'000,
-       run_deliver},
+       10'000},
 
       {"pack",
        "Store",
@@ -123,8 +121,7 @@ const std::vector<Command>& commands() {
        {{0, "everything that was closed is packed"}, kNoArchive, kReadError, kBusy},
        {{"archctl pack && archctl capacity", ""}},
        0,
-       0,
-       run_pack},
+       0},
 
       {"search",
        "Find",
@@ -157,7 +154,7 @@ const std::vector<Command>& commands() {
         {"archctl search --json --limit 1000 contrat | jq -r '.hits[].id'", ""}},
        1,
        SIZE_MAX,
-       run_search},
+       true},
 
       {"count",
        "Find",
@@ -184,7 +181,7 @@ const std::vector<Command>& commands() {
        {{"archctl count --by from_domain facture date:2026", ""}, {"archctl count --by month --csv in:incoming", ""}},
        0,
        SIZE_MAX,
-       run_count},
+       true},
 
       {"saved",
        "Find",
@@ -206,8 +203,7 @@ const std::vector<Command>& commands() {
        {{"archctl saved add litiges --mail=juridique@example.fr 'litige OR contentieux'", ""},
         {"archctl saved run litiges", ""}},
        1,
-       SIZE_MAX,
-       run_saved},
+       SIZE_MAX},
 
       {"thread",
        "Find",
@@ -221,7 +217,7 @@ const std::vector<Command>& commands() {
        {{"archctl thread 3f2a9c0d11e4b7a6", ""}, {"archctl thread '<4711@mail.example>'", ""}},
        1,
        1,
-       run_thread},
+       true},
 
       {"show",
        "Find",
@@ -239,7 +235,7 @@ const std::vector<Command>& commands() {
        {{"archctl show 3f2a9c0d", ""}, {"archctl show --raw 3f2a9c0d | sha256sum", "gives the ID again"}},
        1,
        1,
-       run_show},
+       true},
 
       {"export",
        "Find",
@@ -277,8 +273,7 @@ const std::vector<Command>& commands() {
         {"archctl export --all --format mbox | gzip > all.mbox.gz", ""},
         {"archctl export --format zip -o dossier.zip --reason 'litige 4711' from:dupont", ""}},
        0,
-       SIZE_MAX,
-       run_export},
+       SIZE_MAX},
 
       {"status",
        "Look after",
@@ -289,8 +284,7 @@ const std::vector<Command>& commands() {
        {{0, "all well"}, {65, "damage was seen; the message says where"}, kNoArchive, kReadError},
        {{"archctl status", ""}},
        0,
-       0,
-       run_status},
+       0},
 
       {"health",
        "Look after",
@@ -303,8 +297,7 @@ const std::vector<Command>& commands() {
        {{0, "all well"}, {1, "something does not answer, or is not ready; each is named"}, kUsage},
        {{"archctl health", ""}},
        0,
-       0,
-       run_health},
+       0},
 
       {"capacity",
        "Look after",
@@ -334,8 +327,7 @@ const std::vector<Command>& commands() {
         {"archctl capacity --html >capacity.html", "for a manager"},
         {"archctl capacity --check", "as a Nagios or Icinga plugin"}},
        0,
-       0,
-       run_capacity},
+       0},
 
       {"verify",
        "Look after",
@@ -363,8 +355,7 @@ const std::vector<Command>& commands() {
         {"archctl verify --quick --since=2026-01-01", ""},
         {"archctl verify --limit-mbps=50 --resume", "beside the daemon, over several nights"}},
        0,
-       SIZE_MAX,
-       run_verify},
+       SIZE_MAX},
 
       {"reextract",
        "Look after",
@@ -382,8 +373,7 @@ const std::vector<Command>& commands() {
        {{0, "read again, and searched"}, kUsage, kNoArchive, kReadError, kBusy},
        {{"archctl reextract --type pdf", ""}, {"archctl search is:unread", "the mails that have some"}},
        0,
-       0,
-       run_reextract},
+       0},
 
       {"reindex",
        "Look after",
@@ -402,8 +392,7 @@ const std::vector<Command>& commands() {
        {{0, "the new index answers"}, kUsage, kNoArchive, kReadError, kBusy},
        {{"archctl reindex", ""}, {"archctl status", "shows how far it is"}},
        0,
-       0,
-       run_reindex},
+       0},
 
       {"reconcile",
        "Look after",
@@ -434,8 +423,7 @@ const std::vector<Command>& commands() {
         {"archctl reconcile --since=48h journal:postfix.service", ""},
         {"zcat mail.log.*.gz | archctl reconcile --json - | jq .exceptions", ""}},
        0,
-       10'000,
-       run_reconcile},
+       10'000},
 
       {"canary",
        "Look after",
@@ -458,8 +446,7 @@ const std::vector<Command>& commands() {
        {{0, "it came through"}, {1, "it did not; the step is named"}, kUsage, kNoArchive, kReadError},
        {{"archctl canary --to=postmaster@example.fr", ""}, {"archctl canary --smtp=inet:127.0.0.1:25 --json", ""}},
        0,
-       0,
-       run_canary},
+       0},
 
       {"salvage",
        "Look after",
@@ -481,8 +468,7 @@ const std::vector<Command>& commands() {
         {74, "read or write error; what is in NEW so far is good"}},
        {{"archctl --archive=/srv/mail salvage /srv/mail-new", ""}},
        1,
-       1,
-       run_salvage},
+       1},
 
       {"backup",
        "Look after",
@@ -509,8 +495,7 @@ const std::vector<Command>& commands() {
        {{"archctl backup /mnt/usb/archive", "again whenever there is something new"},
         {"0 3 * * *  archd  archctl backup --quiet /mnt/nas/archive", "in /etc/cron.d"}},
        1,
-       1,
-       run_backup},
+       1},
 
       {"restore",
        "Look after",
@@ -534,8 +519,7 @@ const std::vector<Command>& commands() {
         kBusy},
        {{"archctl restore /mnt/usb/archive /srv/mail", "then archd --archive /srv/mail run"}},
        2,
-       2,
-       run_restore},
+       2},
 
       {"volume",
        "Look after",
@@ -558,8 +542,7 @@ const std::vector<Command>& commands() {
         kReadError},
        {{"archctl volume add /mnt/disk2/arch", ""}, {"archctl volume list", ""}},
        1,
-       2,
-       run_volume},
+       2},
 
       {"rebuild",
        "Look after",
@@ -573,8 +556,7 @@ const std::vector<Command>& commands() {
        {{0, "rebuilt"}, {65, "damage was met; what could be read is there"}, kNoArchive, kReadError, kBusy},
        {{"archctl rebuild", ""}},
        0,
-       0,
-       run_rebuild},
+       0},
 
       {"token",
        "Serve",
@@ -598,8 +580,7 @@ const std::vector<Command>& commands() {
        {{"archctl token create assistant", ""},
         {"archctl token create compta --scope=search,read --mailboxes=compta@example.fr --after=2024-01-01", ""}},
        1,
-       2,
-       run_token},
+       2},
 
       {"mcp",
        "Serve",
@@ -614,8 +595,7 @@ const std::vector<Command>& commands() {
        {{0, "standard input ended"}, kNoArchive, kReadError},
        {{"archctl --archive /srv/mail mcp", "the command of an assistant's configuration"}},
        0,
-       0,
-       run_mcp},
+       0},
 
       {"access-log",
        "Serve",
@@ -628,8 +608,7 @@ const std::vector<Command>& commands() {
        {{0, "shown, and the chain holds"}, {1, "the chain is broken"}, kUsage, kNoArchive, kReadError},
        {{"archctl access-log --json | jq -r 'select(.action==\"raw\") | .who'", "who downloaded originals"}},
        0,
-       0,
-       run_access_log},
+       0},
 
       {"config",
        "Set up",
@@ -647,8 +626,7 @@ const std::vector<Command>& commands() {
         {78, "the configuration has a mistake; the message names file and line"}},
        {{"archctl config > /etc/archd/archd.toml", ""}, {"archctl config check && systemctl reload archd", ""}},
        0,
-       2,
-       run_config},
+       2},
 
       {"version",
        "Look after",
@@ -659,8 +637,7 @@ const std::vector<Command>& commands() {
        {{0, "printed"}},
        {},
        0,
-       0,
-       run_version},
+       0},
 
       {"dump",
        "",
@@ -671,8 +648,7 @@ const std::vector<Command>& commands() {
        {{0, "printed"}, kNoArchive, kReadError},
        {{"archctl dump | sha256sum", ""}},
        0,
-       0,
-       run_dump},
+       0},
 
       {"generate",
        "",
@@ -689,8 +665,7 @@ const std::vector<Command>& commands() {
        {{"archctl generate --completion bash", ""},
         {"archctl --config=packaging/package.toml generate --reference=toml", "what the Debian package installs"}},
        0,
-       0,
-       run_generate},
+       0},
 
       {"extract",
        "Find",
@@ -716,8 +691,7 @@ const std::vector<Command>& commands() {
        {{"archctl extract devis.pdf", "what of it would be found"},
         {"archctl extract --json *.docx | jq -r 'select(.status!=\"read\") | .file'", "which would not"}},
        1,
-       SIZE_MAX,
-       run_extract},
+       SIZE_MAX},
 
       {"lmtp-send",
        "",
@@ -733,8 +707,7 @@ const std::vector<Command>& commands() {
         {75, "refused for now"}},
        {{"archctl lmtp-send inet:127.0.0.1:2424 mail.eml", ""}},
        2,
-       2,
-       run_lmtp_send},
+       2},
   };
   return table;
 }

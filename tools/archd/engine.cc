@@ -6,6 +6,7 @@
 #include "engine/notice/alerts.h"
 #include "query/api/engine_loop.h"
 #include "tools/arch-capture/notify.h"
+#include "tools/archd/answering.h"
 #include "tools/archd/daemon.h"
 #include "tools/archd/jobs.h"
 #include "tools/archd/log.h"
@@ -42,6 +43,7 @@ int run_engine(const Flags& flags) {
   if ((*archive)->rebuilding())
     log("warn", "the catalog is missing, unusable or of other own domains and is made anew; mail is taken meanwhile");
   log("info", "engine on " + flags.archive + ", archive " + (*archive)->id().hex());
+  Answering answering(**archive, flags.configuration);
   Web web(**archive, flags.configuration, flags.http);
   std::string ready = "ready engine";
   for (const std::string& address : web.addresses()) ready += " http=" + address;

@@ -1,6 +1,9 @@
 #include "tools/common/program.h"
 
+#include <sysexits.h>
+
 #include <algorithm>
+#include <cstdio>
 
 #include "tools/common/terminal.h"
 #include "tools/common/text.h"
@@ -83,6 +86,12 @@ std::string fish_completion(const Program& program) {
 }
 
 }  // namespace
+
+int finish(const char* program, int status) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+  std::perror((std::string(program) + ": stdout").c_str());
+  return status == 0 ? EX_IOERR : status;
+}
 
 std::vector<::option> long_options(const std::vector<Option>& options) {
   std::vector<::option> out;

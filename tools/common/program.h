@@ -47,6 +47,9 @@ std::vector<::option> long_options(const std::vector<Option>& options);
 /// The name of what getopt_long returned, by long name or by letter; empty: none of the table.
 std::string_view option_name(const std::vector<Option>& options, int returned);
 
+/// At the end of main(): `status`, or EX_IOERR with a line on stderr when stdout did not take all that was printed.
+int finish(const char* program, int status);
+
 // ── help text ──
 size_t text_columns();  ///< of stdout, 40 to 100
 std::string heading(std::string_view text);

@@ -395,6 +395,7 @@ Result<Config> parse(const std::string& text, const std::string& name) {
   }
   Config config;
   config.file = name;
+  config.text = text;
   for (const auto& [section_key, section_node] : parsed.table()) {
     std::string section(section_key.str());
     const toml::table* section_table = section_node.as_table();
@@ -414,17 +415,7 @@ Result<Config> parse(const std::string& text, const std::string& name) {
 }
 
 Result<Config> load(const std::string& path) {
-  std::string file = path;
-  bool wanted = true;
-  if (file.empty()) {
-    const char* environment = std::getenv("ARCHD_CONFIG");
-    if (environment != nullptr && *environment != '\0') {
-      file = environment;
-    } else {
-      file = kDefaultFile;
-      wanted = false;
-    }
-  }
+  const auto [file, wanted] = file_of(path, std::getenv("ARCHD_CONFIG"));
   errno = 0;
   std::ifstream in(file, std::ios::binary);
   if (!in) {

@@ -16,8 +16,10 @@
 
 namespace arch::config {
 
+constexpr std::string_view kDefaultDataDir = "./data";
+
 struct Config {
-  std::string data_dir = "./data";
+  std::string data_dir{kDefaultDataDir};
   uint64_t cap_bytes = 100ull << 30;
   uint64_t reserve_bytes = 2ull << 30;
   std::string timezone = "Europe/Paris";
@@ -77,6 +79,7 @@ struct Config {
   }
 
   std::string file;  ///< where it was read from; empty when no file was
+  std::string text;  ///< what stood there
 };
 
 /// One key. `get` gives the value as TOML text.
@@ -89,6 +92,18 @@ struct Key {
 const std::vector<Key>& keys();
 
 constexpr std::string_view kDefaultFile = "/etc/archd/archd.toml";
+
+/// Which file holds the configuration.
+struct File {
+  std::string path;
+  bool wanted = true;  ///< somebody named it: it has to be there
+};
+/// `path` as given on the command line, may be empty; `environment`: $ARCHD_CONFIG, may be null.
+inline File file_of(const std::string& path, const char* environment) {
+  if (!path.empty()) return {path, true};
+  if (environment != nullptr && *environment != '\0') return {environment, true};
+  return {std::string(kDefaultFile), false};
+}
 
 /// `path` as given on the command line; empty: $ARCHD_CONFIG, else kDefaultFile if there is one, else the defaults. Errors:
 /// kUsage with "FILE:LINE: …" for everything that is wrong with the file, kNotFound, kDenied, kIo.
