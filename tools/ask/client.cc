@@ -32,7 +32,7 @@ Result<void> connect_to(const std::string& archive, int fd) {
   std::memcpy(name.sun_path, path.c_str(), path.size() + 1);
   if (::connect(fd, reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0) return {};
   if (errno == EAGAIN) return fail(Code::kTryAgain, "archd has too many to answer");
-  if (errno == ECONNREFUSED) return fail(Code::kNotFound, "no archd is running");
+  if (errno == ECONNREFUSED || errno == ENOENT) return fail(Code::kNotFound, "no archd is running");
   return fail_errno(errno, directory);
 }
 
