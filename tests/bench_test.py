@@ -75,7 +75,7 @@ class Commands(unittest.TestCase):
         self.assertEqual(result["corpus"]["mails"], MAILS)
         self.assertEqual(result["corpus"]["distinct_messages"], MAILS)
         for name in ("ours import s", "ours import peak bytes", "ours segments bytes", "ours catalog bytes", "ours index bytes", "ours search warm ms",
-                     "ours search cold ms", "ours show ms", "ours found ms", "ours rebuild s", "acknowledged ms", "50 connections 1/s",
+                     "ours search cold ms", "ours show ms", "ours alone search warm ms", "ours alone search cold ms", "ours alone show ms", "ours found ms", "ours rebuild s", "acknowledged ms", "50 connections 1/s",
                      "acknowledged ms, syncs 5 ms slower", "in process phrase p95 ms"):
             self.assertGreater(result["series"][name][0], 0, name)
         self.assertGreater(result["series"]["bare append ms, syncs 5 ms slower"][0], 5)

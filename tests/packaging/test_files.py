@@ -51,6 +51,25 @@ class FilesTest(unittest.TestCase):
         with open(self.at(path), encoding="utf-8") as file:
             return file.read()
 
+    # ── programs ──
+
+    def test_archctl_finds_what_it_becomes(self):
+        """In /usr and in an installation of its own, also through a link and beside arch-extract; without it, it says so."""
+        self.install("/opt/arch")
+        link = os.path.join(self.stage, "link")
+        os.symlink(self.at("/opt/arch/bin/archctl"), link)
+        version = run(os.path.join(BIN, "archctl"), "--version").stdout
+        for program in (self.at("/usr/bin/archctl"), self.at("/opt/arch/bin/archctl"), link):
+            self.assertEqual(run(program, "--version").stdout, version)
+        text = os.path.join(self.stage, "note.txt")
+        with open(text, "w", encoding="ascii") as file:
+            file.write("immortelle\n")
+        self.assertIn("immortelle", run(link, "--config=/dev/null", "extract", text, env={**os.environ, "PATH": "/nowhere"}).stdout)
+        needed = run("readelf", "-d", link).stdout
+        self.assertEqual({name for name in re.findall(r"\[(.*?)\]", needed) if re.search(r"stdc|rocksdb|xapian|ssl|crypto|icu|gmime", name)}, set())
+        shutil.rmtree(self.at("/opt/arch/libexec"))
+        self.assertIn("cannot start", run(link, "--version", status=69).stdout)
+
     # ── units ──
 
     def verify(self, *units):

@@ -92,10 +92,29 @@ std::string manual_of(const Command* command) {
     out += ".SH OPTIONS\n" + roff_options(common_options());
     out += ".SH EXIT STATUS\nOne table for all commands, after sysexits.h:\n";
     out += tool::roff_statuses({std::begin(kAll), std::end(kAll)});
+    std::string asking, last;
+    for (const Command& each : commands()) {
+      if (!each.asks) continue;
+      if (!last.empty()) asking += (asking.empty() ? "" : ", ") + last;
+      last = "\\fB" + roff(each.name) + "\\fR";
+    }
+    asking += " and " + last;
     out +=
+        ".SH ASKING ARCHD\n"
+        "While \\fBarchd\\fR(8) runs on the archive, " +
+        asking +
+        " are carried out there, where the archive is open: the same command with the same output, without the time "
+        "that opening takes. \\fBarchctl\\fR asks through the socket \\fIstate/archctl.sock\\fR of the archive, "
+        "which is "
+        "open to the archive\\(aqs owner and to root. Whenever archd does not answer at once (it is not running, is "
+        "busy, or of another version, or has another configuration than the one given here; the answer is very "
+        "large; "
+        "something out of the ordinary was met) \\fBarchctl\\fR opens the archive itself. With "
+        "\\fB\\-\\-direct\\fR it does so always.\n"
         ".SH ENVIRONMENT\n.TP\n\\fBARCHIVE\\fR\nthe archive, unless \\-\\-archive is "
         "given\n.TP\n\\fBARCHD_CONFIG\\fR\nthe configuration, "
-        "unless \\-\\-config is given\n.TP\n\\fBNO_COLOR\\fR, \\fBCOLUMNS\\fR\nno colours; width of lines\n";
+        "unless \\-\\-config is given\n.TP\n\\fBNO_COLOR\\fR, \\fBCOLUMNS\\fR\nno colours; width of "
+        "lines\n.TP\n\\fBARCHCTL_EXPLAIN\\fR\nsay on stderr whether archd answered, and why it did not\n";
     out += ".SH SEE ALSO\n";
     std::string list = "\\fBarchd\\fR(8),\n\\fBarchd.toml\\fR(5)";
     for (const Command& each : commands())
@@ -105,6 +124,8 @@ std::string manual_of(const Command* command) {
   out += roff(command->summary) + "\n.SH SYNOPSIS\n\\fBarchctl " + roff(command->name) + "\\fR " +
          roff(command->synopsis) + "\n";
   if (!command->description.empty()) out += ".SH DESCRIPTION\n" + tool::roff_paragraphs(command->description);
+  if (command->asks)
+    out += ".PP\nWhile \\fBarchd\\fR(8) runs on the archive, it is asked: see ASKING ARCHD in \\fBarchctl\\fR(1).\n";
   if (!command->options.empty()) out += ".SH OPTIONS\n" + roff_options(command->options);
   out += ".SH EXIT STATUS\n" + tool::roff_statuses(command->statuses);
   if (!command->examples.empty()) out += ".SH EXAMPLES\n" + tool::roff_examples(command->examples);
