@@ -12,16 +12,17 @@ acknowledged before the kill. Cold: the page cache is dropped before the start (
 import argparse
 import json
 import os
-import re
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tests", "e2e"))
+from harness import Client, free_port  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BIN = os.path.join(ROOT, "build", "release", "bin")
@@ -38,35 +39,10 @@ def write_mbox(path, count):
                        "Date: %s\nMessage-ID: <%d@dupont.example>\n\n%s %d\n\n" % (n % 40, n % 40, n % 33, WORDS[n % len(WORDS)], n, when, n, words, n))
 
 
-class Lmtp:
-    def __init__(self, port):
-        self.file = socket.create_connection(("127.0.0.1", port), 5).makefile("rwb")
-        self.reply()
-        self.say("LHLO bench")
-
-    def reply(self):
-        while True:
-            line = self.file.readline()
-            if not line:
-                raise OSError("closed")
-            if line[3:4] != b"-":
-                return line
-
-    def say(self, text):
-        self.file.write(text.encode() + b"\r\n")
-        self.file.flush()
-        return self.reply()
-
-    def send(self, word):
-        for line in ("MAIL FROM:<a@b.example>", "RCPT TO:<archive@archive.invalid>", "DATA"):
-            self.say(line)
-        return self.say("Subject: %s\r\n\r\n%s\r\n." % (word, word)).startswith(b"250")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def take(port, word, client=None):
+    """One mail over LMTP; true when its 250 is there."""
+    client = client or Client(port, hello=b"LHLO bench", timeout=5)
+    return client.send(b"a@b.example", [b"archive@archive.invalid"], b"Subject: %s\r\n\r\n%s\r\n" % (word.encode(), word.encode())).startswith(b"250")
 
 
 class Archd:
@@ -102,13 +78,13 @@ def one(archive, round_, cold):
     lmtp, http = free_port(), free_port()
     get = lambda path: urllib.request.urlopen("http://127.0.0.1:%d%s" % (http, path), timeout=30).read()
     first = Archd(archive, lmtp, http)
-    until(lambda: Lmtp(lmtp).send("warm"))
-    client = Lmtp(lmtp)
+    until(lambda: take(lmtp, "warm"))
+    client = Client(lmtp, hello=b"LHLO bench", timeout=5)
     end, number = time.monotonic() + 1.5, 0
     while time.monotonic() < end:
         number += 1
         last = "avant%dx%d" % (round_, number)
-        client.send(last)
+        take(lmtp, last, client)
     first.kill()
     if cold:
         subprocess.run(["sync"])
@@ -116,7 +92,7 @@ def one(archive, round_, cold):
             file.write("3")
     begun = time.monotonic()
     again = Archd(archive, lmtp, http)
-    until(lambda: Lmtp(lmtp).send("apres%d" % round_))
+    until(lambda: take(lmtp, "apres%d" % round_))
     took = time.monotonic() - begun
     until(lambda: json.loads(get("/readyz")).get("store") == "ok")
     engine = time.monotonic() - begun
