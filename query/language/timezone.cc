@@ -1,6 +1,7 @@
 #include "query/language/timezone.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <fstream>
 #include <optional>
@@ -99,10 +100,13 @@ Result<Timezone> Timezone::load(std::string_view name) {
   if (!file)
     return fail(Code::kNotFound, "time zone '" + shown + "' is not known here",
                 "install the package tzdata, or write UTC");
-  std::string bytes(kMaxFileBytes, '\0');
-  file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  std::string bytes;
+  std::array<char, 4096> piece;  // of which most have one: a buffer of the largest would be cleared for each query
+  do {
+    file.read(piece.data(), piece.size());
+    bytes.append(piece.data(), static_cast<size_t>(file.gcount()));
+  } while (file && bytes.size() < kMaxFileBytes);
   if (file.bad()) return fail(Code::kIo, path + ": cannot be read");
-  bytes.resize(static_cast<size_t>(file.gcount()));
   auto zone = from_tzif(bytes);
   if (!zone) return fail(Code::kInvalid, path + ": " + zone.error().what);
   return zone;
