@@ -40,7 +40,7 @@ struct Words {
   std::vector<std::string> arguments;
 
   bool has(std::string_view name) const { return options.find(name) != options.end(); }
-  std::string value(std::string_view name, std::string otherwise = {}) const {
+  std::string value(std::string_view name, const std::string& otherwise = {}) const {
     auto found = options.find(name);
     return found == options.end() ? otherwise : found->second;
   }
