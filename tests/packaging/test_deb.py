@@ -260,6 +260,9 @@ class DebTest(unittest.TestCase):
             systemctl is-active archd
             as archctl health
             finds 'subject:un'                                  # from before the purge
+            for who in 'runuser -u archd --' ''; do             # the hardened archd carries it out, for its user and for root
+                $who env ARCHCTL_EXPLAIN=1 archctl search subject:un 2>&1 | grep -x 'archctl: archd answered'
+            done
             archctl lmtp-send inet:127.0.0.1:2424 /root/deux.eml
             finds 'subject:deux'
             archctl lmtp-send inet:127.0.0.1:2424 /root/devis.eml  # a PDF in it, read by a sealed worker within the unit's sandbox
