@@ -50,6 +50,14 @@ bool KeptDocument::unread() const {
          std::any_of(members.begin(), members.end(), [](const Member& member) { return !is_read(member.status); });
 }
 
+void append_pieces(KeptDocument&& document, const std::string& part, std::vector<TextPiece>* text) {
+  if (!document.text.empty()) text->push_back({TextPiece::kAttachment, part, std::move(document.text)});
+  for (KeptDocument::Member& member : document.members) {
+    if (!member.name.empty()) text->push_back({TextPiece::kFileName, part, std::move(member.name)});
+    if (!member.text.empty()) text->push_back({TextPiece::kAttachment, part, std::move(member.text)});
+  }
+}
+
 std::string encode_document(const KeptDocument& document) {
   ByteWriter out;
   out.u8(static_cast<uint8_t>(document.status));
@@ -248,11 +256,7 @@ Result<void> Archive::State::expand(MessageText* text) const {
     ARCH_TRY(auto row, catalog->get(Column::kDocument, key_of(kText, Digest::from_view(piece.text))));
     if (!row) continue;
     ARCH_TRY(KeptDocument document, decode_document(*row));
-    if (!document.text.empty()) out.push_back({TextPiece::kAttachment, piece.part, std::move(document.text)});
-    for (KeptDocument::Member& member : document.members) {
-      if (!member.name.empty()) out.push_back({TextPiece::kFileName, piece.part, std::move(member.name)});
-      if (!member.text.empty()) out.push_back({TextPiece::kAttachment, piece.part, std::move(member.text)});
-    }
+    append_pieces(std::move(document), piece.part, &out);
   }
   *text = std::move(out);
   return {};

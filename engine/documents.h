@@ -12,6 +12,8 @@
 
 namespace arch {
 
+struct TextPiece;  // engine/archive.h
+
 /// Of a document or of a file inside it. Values are on disk, and are those of document::Status.
 enum class DocumentStatus : uint8_t {
   kRead = 1,
@@ -46,6 +48,9 @@ struct KeptDocument {
   bool unread() const;
   bool operator==(const KeptDocument&) const = default;
 };
+
+/// What a search sees of it, as pieces of the mail's part that it is: its text, then name and text of each member.
+void append_pieces(KeptDocument&& document, const std::string& part, std::vector<TextPiece>* text);
 
 std::string encode_document(const KeptDocument& document);
 Result<KeptDocument> decode_document(std::string_view value);

@@ -228,7 +228,7 @@ Result<bool> IndexWriter::State::take_in(MessageText* text, MessageText* expande
   bool all_read = true;
   for (TextPiece& piece : *text) {
     if (piece.field != TextPiece::kDocument || piece.text.size() != 32) {
-      if (expanded != nullptr) expanded->push_back(piece);
+      expanded->push_back(piece);
       continue;
     }
     ARCH_TRY(auto document, archive.document(Digest::from_view(piece.text)));
@@ -239,14 +239,8 @@ Result<bool> IndexWriter::State::take_in(MessageText* text, MessageText* expande
     }
     all_read = all_read && !document->unread();
     types->emplace_back(document->media_type, std::string());
-    if (expanded == nullptr) continue;
-    if (!document->text.empty())
-      expanded->push_back({TextPiece::kAttachment, piece.part, std::move(document->text)});
-    for (KeptDocument::Member& member : document->members) {
-      types->emplace_back(member.media_type, member.name);
-      if (!member.name.empty()) expanded->push_back({TextPiece::kFileName, piece.part, std::move(member.name)});
-      if (!member.text.empty()) expanded->push_back({TextPiece::kAttachment, piece.part, std::move(member.text)});
-    }
+    for (const KeptDocument::Member& member : document->members) types->emplace_back(member.media_type, member.name);
+    append_pieces(std::move(*document), piece.part, expanded);
   }
   return all_read;
 }
