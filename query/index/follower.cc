@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -410,12 +409,12 @@ Result<uint64_t> IndexWriter::take_documents(const std::function<bool()>& stop) 
   while (!stop || !stop()) {
     ARCH_TRY(auto fresh, s.archive.new_documents(kNewDocuments));
     if (fresh.empty()) break;
-    std::map<uint64_t, bool> numbers;  // rising
+    std::set<uint64_t> numbers;  // rising
     // What is not in a shard yet is looked at when it gets there, and finds the document then.
     for (const auto& [digest, number] : fresh)
-      if (number <= s.store->last_number()) numbers[number] = true;
+      if (number <= s.store->last_number()) numbers.insert(number);
     std::vector<Document> late;
-    for (const auto& [number, unused] : numbers) {
+    for (const uint64_t number : numbers) {
       ARCH_TRY(auto references, s.archive.documents_of(number));
       MessageText text;
       for (const auto& [part, digest] : references)
