@@ -241,6 +241,7 @@ class Archive {
 
   // ── attachments that take a program to read ──
   Result<std::optional<KeptDocument>> document(const Digest& digest) const;  ///< nothing: not read yet, or not known
+  Result<bool> has_document(const Digest& digest) const;  ///< the same without its text
   /// Part and digest of those of a message.
   Result<std::vector<std::pair<std::string, Digest>>> documents_of(uint64_t number) const;
   /// Durable when it returns; the index takes it in for every message that has it (new_documents).

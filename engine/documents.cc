@@ -99,6 +99,12 @@ Result<std::optional<KeptDocument>> Archive::document(const Digest& digest) cons
   return std::optional<KeptDocument>(std::move(document));
 }
 
+Result<bool> Archive::has_document(const Digest& digest) const {
+  if (!state_->catalog) return false;
+  ARCH_TRY(auto row, state_->catalog->get(Column::kDocument, key_of(kText, digest)));
+  return row.has_value();
+}
+
 Result<void> Archive::put_texts(const std::vector<std::pair<uint64_t, MessageText>>& texts) {
   CatalogBatch batch;
   std::lock_guard lock(state_->document_mutex);

@@ -262,16 +262,19 @@ class BulkReader {
   }
   ~BulkReader() { finish(); }
 
-  /// Once for each digest; waits while too much is on its way.
-  void add(const Digest& digest, std::string_view message, const std::string& part) {
-    if (!seen_.insert(digest).second) return;
+  /// Once for each digest that is not read yet; waits while too much is on its way.
+  Result<void> add(const Digest& digest, std::string_view message, const std::string& part) {
+    if (!seen_.insert(digest).second) return {};
+    ARCH_TRY(const bool known, archive_.has_document(digest));
+    if (known) return {};
     auto bytes = extract::part_bytes(message, part);
-    if (!bytes) return;
+    if (!bytes) return {};
     std::unique_lock<std::mutex> lock(mutex_);
     changed_.wait(lock, [this] { return waiting_bytes_ < kWaitingBytes; });
     waiting_bytes_ += bytes->bytes.size();
     queue_.emplace_back(digest, std::move(*bytes));
     changed_.notify_all();
+    return {};
   }
 
   void finish() {
@@ -353,12 +356,9 @@ Result<IndexStore::Batch> IndexWriter::State::make_batch(std::vector<FeedEntry> 
         ++given_up;
       }
       if (bulk)
-        for (const TextPiece& piece : read.text) {
-          if (piece.field != TextPiece::kDocument) continue;
-          const Digest digest = Digest::from_view(piece.text);
-          ARCH_TRY(auto known, archive.document(digest));
-          if (!known) bulk->add(digest, entry.bytes, piece.part);
-        }
+        for (const TextPiece& piece : read.text)
+          if (piece.field == TextPiece::kDocument)
+            ARCH_TRY_VOID(bulk->add(Digest::from_view(piece.text), entry.bytes, piece.part));
       std::string().swap(entry.bytes);
     }
   }
