@@ -77,6 +77,15 @@ class Extract(unittest.TestCase):
         self.assertNotIn(b"\x1b", shown)
         self.assertIn(b"after", shown)
 
+    def test_limits_are_those_of_the_configuration(self):
+        self.assertNotIn("immortelle", extract(self.path("nested.zip"), status=65).stdout.decode())
+        configuration = self.path("deep.toml")
+        with open(configuration, "w", encoding="utf-8") as file:
+            file.write("[documents]\ndepth = 8\n")
+        shown = extract(f"--config={configuration}", self.path("nested.zip")).stdout.decode()
+        os.remove(configuration)
+        self.assertIn("immortelle", shown)
+
     def test_no_archive_is_needed_and_none_is_made(self):
         empty = tempfile.mkdtemp(dir=self.root)
         extract(self.path("simple.odt"), cwd=empty)

@@ -11,6 +11,7 @@
 #include "tools/archctl/command.h"
 #include "tools/common/terminal.h"
 #include "tools/common/text.h"
+#include "tools/config/documents.h"
 
 namespace arch::ctl {
 
@@ -96,8 +97,7 @@ nlohmann::ordered_json json_of(const std::string& path, uint64_t bytes, const do
 }  // namespace
 
 int run_extract(const Invocation& invocation) {
-  document::Pool::Options options;
-  options.program = document::worker_program();
+  document::Pool::Options options = config::document_readers(invocation.config);
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   options.require_sandbox = false;
 #endif

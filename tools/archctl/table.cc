@@ -701,7 +701,7 @@ const std::vector<Command>& commands() {
        "why something was not read. Needs no archive and stores nothing. FILE may be \"-\" for standard input.\n\n"
        "The format is told by the content; declared type and name help where it says nothing. As in archd, the file "
        "is "
-       "read by arch-extract, a process that can open no other.",
+       "read by arch-extract, a process that can open no other, within the limits of [documents] in the configuration.",
        {{"type", 0, "TYPE", "the media type that a mail would declare, e.g. application/pdf"},
         {"charset", 0, "NAME", "the charset that a mail would declare"},
         {"name", 0, "NAME", "a file name in place of FILE's own"},

@@ -1,22 +1,28 @@
 #include "tools/config/documents.h"
 
 #include <chrono>
+#include <utility>
 
 #include "query/api/document_reader.h"
 
 namespace arch::config {
 
-Result<void> read_documents(const Config& config, api::EngineOptions* options) {
-  if (!config.documents_read) return {};
-  document::Limits limits;
-  limits.time = std::chrono::milliseconds(config.documents_time / 1'000'000);
-  limits.memory_bytes = config.documents_memory_bytes;
-  limits.text_bytes = config.documents_text_bytes;
-  limits.depth = static_cast<uint32_t>(config.documents_depth);
-  limits.expansion = static_cast<uint32_t>(config.documents_expansion);
-  ARCH_TRY(options->index.read_document, api::start_document_reader(config.documents_workers, limits));
+document::Pool::Options document_readers(const Config& config) {
+  document::Pool::Options options;
+  options.program = document::worker_program();
+  options.workers = config.documents_workers;
+  options.limits.time = std::chrono::milliseconds(config.documents_time / 1'000'000);
+  options.limits.memory_bytes = config.documents_memory_bytes;
+  options.limits.text_bytes = config.documents_text_bytes;
+  options.limits.depth = static_cast<uint32_t>(config.documents_depth);
+  options.limits.expansion = static_cast<uint32_t>(config.documents_expansion);
+  return options;
+}
+
+void read_documents(const Config& config, std::function<void(const Error&)> failed, api::EngineOptions* options) {
+  if (!config.documents_read) return;
+  options->index.read_document = api::document_reader(document_readers(config), std::move(failed));
   options->index.reading_threads = config.documents_workers;
-  return {};
 }
 
 }  // namespace arch::config
