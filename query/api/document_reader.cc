@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "query/text/language.h"
+
 namespace arch::api {
 
 namespace {
@@ -29,6 +31,7 @@ class LazyPool {
 
   Result<document::Pool*> get() {
     const std::lock_guard lock(mutex_);
+    if (stopped_) return fail(Code::kTryAgain, "the readers of documents are being stopped");
     if (pool_) return pool_.get();
     const auto now = std::chrono::steady_clock::now();
     if (error_ && now - tried_ < kTryAgain) return tl::unexpected<Error>(*error_);
@@ -43,10 +46,17 @@ class LazyPool {
     return tl::unexpected<Error>(*error_);
   }
 
+  void stop() {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+    if (pool_) pool_->stop();
+  }
+
  private:
   const document::Pool::Options options_;
   const std::function<void(const Error&)> failed_;
   std::mutex mutex_;  // guards everything below
+  bool stopped_ = false;
   std::unique_ptr<document::Pool> pool_;
   std::optional<Error> error_;
   std::chrono::steady_clock::time_point tried_;
@@ -54,10 +64,12 @@ class LazyPool {
 
 }  // namespace
 
-KeptDocument keep(document::DocumentText read, const std::string& readers) {
+KeptDocument keep(document::DocumentText read, const std::string& readers, bool ocr) {
   KeptDocument out;
   out.status = status_of(read.status);
   out.why = std::move(read.why);
+  if (read.for_ocr && ocr) out.status = DocumentStatus::kWaitsForOcr;
+  if (read.for_ocr && !ocr) out.why += "; OCR is off";
   out.media_type = std::move(read.media_type);
   out.tool = std::move(read.tool);
   out.readers = readers;
@@ -65,17 +77,38 @@ KeptDocument keep(document::DocumentText read, const std::string& readers) {
   for (document::Member& member : read.members)
     out.members.push_back({std::move(member.name), std::move(member.media_type), status_of(member.status),
                            std::move(member.why), std::move(member.text)});
+  const std::string* longest = &out.text;
+  if (longest->empty())
+    for (const KeptDocument::Member& member : out.members)
+      if (member.text.size() > longest->size()) longest = &member.text;
+  out.language = text::language_of(*longest);
   return out;
 }
 
-index::DocumentReader document_reader(document::Pool::Options options, std::function<void(const Error&)> failed) {
+index::DocumentReader document_reader(document::Pool::Options options, bool ocr,
+                                      std::function<void(const Error&)> failed) {
   auto pool = std::make_shared<LazyPool>(std::move(options), std::move(failed));
-  return [pool](std::string_view bytes, const index::DocumentHint& hint) -> Result<KeptDocument> {
+  return [pool, ocr](std::string_view bytes, const index::DocumentHint& hint) -> Result<KeptDocument> {
     ARCH_TRY(document::Pool * started, pool->get());
     ARCH_TRY(document::DocumentText read,
              started->read(as_bytes(bytes), {hint.media_type, hint.filename, hint.charset}));
-    return keep(std::move(read), started->readers_version());
+    return keep(std::move(read), started->readers_version(), ocr);
   };
+}
+
+OcrReader ocr_reader(document::Pool::Options options, std::function<void(const Error&)> failed) {
+  auto pool = std::make_shared<LazyPool>(std::move(options), std::move(failed));
+  OcrReader out;
+  out.stop = [pool] { pool->stop(); };
+  out.read = [pool](std::string_view bytes, const index::DocumentHint& hint) -> Result<KeptDocument> {
+    ARCH_TRY(document::Pool * started, pool->get());
+    ARCH_TRY(document::DocumentText read,
+             started->read(as_bytes(bytes), {hint.media_type, hint.filename, hint.charset}));
+    KeptDocument kept = keep(std::move(read), started->readers_version(), true);
+    kept.tool = kOcrTool;  // also of one that ended its reader
+    return kept;
+  };
+  return out;
 }
 
 }  // namespace arch::api

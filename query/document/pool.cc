@@ -172,10 +172,10 @@ Result<Worker> Pool::State::spawn() {
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   // Nothing of the parent's environment is a worker's business; its memory allocator must not keep what a document took; times in
-  // archives must not make it look for a time zone's file.
+  // archives must not make it look for a time zone's file; a library that wants threads (tesseract's OpenMP) gets none.
   char locale[] = "LC_ALL=C.UTF-8", zone[] = "TZ=UTC0", trim[] = "MALLOC_TRIM_THRESHOLD_=1048576",
-       arenas[] = "MALLOC_ARENA_MAX=1";
-  char* environment[] = {locale, zone, trim, arenas, nullptr};
+       arenas[] = "MALLOC_ARENA_MAX=1", threads[] = "OMP_THREAD_LIMIT=1";
+  char* environment[] = {locale, zone, trim, arenas, threads, nullptr};
   Worker worker;
   const int error =
       posix_spawnp(&worker.pid, options.program.c_str(), &files, &attributes, arguments.data(), environment);
@@ -383,14 +383,14 @@ Pool::Stats Pool::stats() const {
 const std::string& Pool::readers_version() const { return state_->readers_version; }
 const std::string& Pool::sandbox_gaps() const { return state_->gaps; }
 
-std::string worker_program() {
+std::string worker_program(const std::string& name) {
   std::string own(PATH_MAX, '\0');
   const ssize_t size = ::readlink("/proc/self/exe", own.data(), own.size());
   own.resize(static_cast<size_t>(std::max<ssize_t>(size, 0)));
   const size_t slash = own.rfind('/');
-  if (slash == std::string::npos) return "arch-extract";
-  const std::string beside = own.substr(0, slash + 1) + "arch-extract";
-  return ::access(beside.c_str(), X_OK) == 0 ? beside : "arch-extract";
+  if (slash == std::string::npos) return name;
+  const std::string beside = own.substr(0, slash + 1) + name;
+  return ::access(beside.c_str(), X_OK) == 0 ? beside : name;
 }
 
 }  // namespace arch::document

@@ -1,4 +1,4 @@
-// Documents read by worker processes that can do nothing but read them (tools/arch-extract): the parent's side. A document that crashes
+// Documents read by worker processes that can do nothing but read them (tools/arch-extract, tools/arch-ocr): the parent's side. A document that crashes
 // its reader, takes too long or too much memory costs one worker, which is replaced, and is blamed alone.
 //
 // Threads   Any number of threads may call read() at once; as many documents are read at a time as there are workers, the others wait.
@@ -60,7 +60,7 @@ class Pool {
   std::unique_ptr<State> state_;
 };
 
-/// Where arch-extract is: beside the running program, else by $PATH.
-std::string worker_program();
+/// Where arch-extract, or another program of ours, is: beside the running one, else by $PATH.
+std::string worker_program(const std::string& name = "arch-extract");
 
 }  // namespace arch::document

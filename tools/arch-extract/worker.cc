@@ -64,8 +64,7 @@ int run_worker(const Options& options) {
   if (options.warm_up) options.warm_up();
   const Sealed sealed = options.seal ? seal(options.memory_bytes) : Sealed{false, "not sealed: a test"};
   if (options.sealed) options.sealed();
-  if (!answer(wire::Kind::kHello, wire::encode(wire::Hello{sealed.sealed, sealed.gaps, document::readers_version()})))
-    return 0;
+  if (!answer(wire::Kind::kHello, wire::encode(wire::Hello{sealed.sealed, sealed.gaps, options.version}))) return 0;
 
   std::string head(wire::kHeaderBytes, '\0'), payload;
   while (read_all(head.data(), head.size())) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 
 #include "query/document/document.h"
 
@@ -18,6 +19,7 @@ struct Options {
   std::function<void()> warm_up;  ///< opens all that the libraries will want; runs before the sandbox
   std::function<void()> sealed;   ///< runs behind it
   Read read;
+  std::string version;  ///< of what reads: one line, kept beside each text
 };
 
 /// The program's exit status: 0 when the pipe ended, 64 for frames that are none, 70 without a pipe.

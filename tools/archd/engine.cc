@@ -35,6 +35,9 @@ int run_engine(const Flags& flags) {
   options.index.shard_messages = flags.configuration.index_shard_messages;
   options.index.headers = flags.configuration.index_headers;
   config::read_documents(flags.configuration, {}, &options);  // the loop says when they cannot be read
+  if (options.ocr)
+    if (const std::string problem = config::ocr_problem(flags.configuration); !problem.empty())
+      log("warn", "documents.ocr: " + problem);
 
   capture::ServiceManager manager;
   if ((*archive)->rebuilding())

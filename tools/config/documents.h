@@ -1,7 +1,8 @@
-// The reader of attachments as [documents] of the configuration wants it.
+// The readers of attachments as [documents] of the configuration wants them.
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "query/api/engine_loop.h"
 #include "query/document/pool.h"
@@ -9,10 +10,15 @@
 
 namespace arch::config {
 
-/// Program, number and limits of the workers.
+/// Program, number and limits of the workers; of those for OCR.
 document::Pool::Options document_readers(const Config& config);
+document::Pool::Options ocr_readers(const Config& config);
 
-/// Gives `options` such a reader (query/api/document_reader.h, also for `failed`); none when documents.read is false.
+/// What keeps OCR from reading all its languages on this machine, and what to install; empty: nothing. Runs arch-ocr.
+std::string ocr_problem(const Config& config);
+
+/// Gives `options` such readers (query/api/document_reader.h, also for `failed`); none when documents.read is false, none for OCR
+/// unless documents.ocr is true.
 void read_documents(const Config& config, std::function<void(const Error&)> failed, api::EngineOptions* options);
 
 }  // namespace arch::config
