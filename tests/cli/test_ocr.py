@@ -175,7 +175,7 @@ class Ocr(ArchiveTest):
 
     def test_languages_that_are_missing_are_named(self):
         self.configure(True, 'ocr_languages = ["fra", "xyz"]')
-        self.assertIn("tesseract-ocr-xyz", self.complaint("config", "check", status=78))
+        self.assertIn("tesseract-ocr-xyz", self.complaint("config", "check", "--quiet", status=78))
         self.import_mails(with_pictures(1, "letter.png"))
         self.run_ctl("reextract", "--type=image")
         self.assertEqual(self.total("marguerite"), 1, "the others read")

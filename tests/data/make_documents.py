@@ -703,7 +703,7 @@ def make_pictures():
     # What a screen shows: letters a fifth as high.
     put_picture("screen.png", png(*drawing(["%s et la capucine de %s" % (a, b) for a in ("la marguerite", "une lettre", "le pommier") for b in ("paris", "mai", "pau", "nantes")],
                                            scale=1.1, margin=60)), words=["marguerite", "pommier"])
-    blank = 1000, 800, bytes(range(200, 250)) * (1000 * 800 // 50)
+    blank = 500, 400, bytes(random.Random(7).choices(range(180, 256), k=500 * 400))  # light noise, as of a sheet without text
     put_picture("blank.png", png(*blank), "no_text")
     sound = png(*letter)
     put_picture("truncated.png", sound[:len(sound) // 2], "broken")

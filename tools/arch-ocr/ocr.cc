@@ -12,6 +12,7 @@
 #include <tesseract/resultiterator.h>
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <climits>
 #include <cmath>
@@ -50,6 +51,14 @@ std::string utf8(const poppler::ustring& text) {
   for (const auto unit : text) decoder.put(static_cast<uint16_t>(unit), &out);
   decoder.end(&out);
   return out;
+}
+
+// Or a figure; what is not ASCII counts as one. Specks are read as dots and dashes.
+bool holds_a_letter(std::string_view word) {
+  return std::any_of(word.begin(), word.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x80 || std::isalnum(byte) != 0;
+  });
 }
 
 // Of an Exif block in a JPEG (Exif 2.3, 4.6.4 A): 1 to 8, 1 when it does not say.
@@ -155,7 +164,7 @@ struct Reader::State {
     do {
       if (at.Empty(tesseract::RIL_WORD)) continue;
       const std::unique_ptr<char[]> word(at.GetUTF8Text(tesseract::RIL_WORD));
-      if (word && at.Confidence(tesseract::RIL_WORD) >= kLeastConfidence) {
+      if (word && holds_a_letter(word.get()) && at.Confidence(tesseract::RIL_WORD) >= kLeastConfidence) {
         add((in_line ? " " : "") + std::string(word.get()));
         in_line = words = true;
       }
