@@ -24,7 +24,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kStartTime{30'000};  // for a worker to greet: it loads its libraries on a busy host
 constexpr milliseconds kGrace{500};  // behind Limits::time: the worker itself ends earlier and says what it has
 constexpr size_t kHelloBytes = 64u << 10;
 
@@ -206,7 +205,7 @@ Result<Worker> Pool::State::spawn() {
 
 Result<void> Pool::State::greet(const Worker& worker) {
   std::string payload;
-  const End ended = receive_frame(worker, wire::Kind::kHello, kHelloBytes, Clock::now() + kStartTime, &payload);
+  const End ended = receive_frame(worker, wire::Kind::kHello, kHelloBytes, Clock::now() + options.start, &payload);
   if (ended != End::kAnswered)
     return fail(Code::kIo, options.program + " does not greet",
                 ended == End::kGone ? "run it by hand: it says why" : "");
@@ -257,7 +256,7 @@ Result<DocumentText> Pool::State::read_with(Worker* worker, std::span<const std:
       ARCH_TRY(*worker, spawn());
     }
     const bool fresh = worker->served == 0;
-    const Clock::time_point deadline = Clock::now() + options.limits.time + kGrace;
+    const Clock::time_point deadline = Clock::now() + options.limits.time * options.patience + kGrace;
     const std::string head = wire::encode_head(hint, options.limits, bytes.size());
     End ended = send_all(*worker, wire::header(wire::Kind::kRequest, head.size() + bytes.size()) + head, deadline);
     if (ended == End::kAnswered)
@@ -279,7 +278,8 @@ Result<DocumentText> Pool::State::read_with(Worker* worker, std::span<const std:
     if (is_stopping()) return fail(Code::kTryAgain, "the readers of documents are being stopped");
     out = DocumentText();
     const std::lock_guard lock(mutex);
-    if (ended == End::kTime || (ended == End::kGone && WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)) {
+    if (ended == End::kTime || (ended == End::kGone && WIFSIGNALED(status) &&
+                                (WTERMSIG(status) == SIGALRM || WTERMSIG(status) == SIGPROF))) {
       ++stats.timeouts;
       out.status = Status::kOverLimit;
       out.why = "the time is over";

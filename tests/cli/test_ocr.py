@@ -16,6 +16,7 @@ from support import BIN, ArchiveTest, Daemon, digest, wait_for
 from test_archd import children
 
 DOCUMENTS = os.environ.get("ARCH_DOCUMENTS", os.path.join(os.path.dirname(BIN), "documents"))
+PATIENCE = 600  # seconds at most: OCR gets what nobody else wants of the processor
 TYPES = {"png": "image/png", "bmp": "image/bmp", "tif": "image/tiff", "pdf": "application/pdf"}
 
 
@@ -81,14 +82,14 @@ class Ocr(ArchiveTest):
 
         # Turned on later: what is known of is read.
         self.configure(True)
-        self.run_ctl("reextract", "--type=image")
+        self.run_ctl("reextract", "--type=image", timeout=PATIENCE)
         self.assertEqual((self.total("marguerite"), self.total("primevere")), (1, 0))
-        self.run_ctl("reextract", "--type=pdf")
+        self.run_ctl("reextract", "--type=pdf", timeout=PATIENCE)
         self.assertEqual((self.total("marguerite"), self.total("primevere"), self.total("numerise")), (2, 1, 1))
         self.assertEqual(self.counts(), (2, 0, 0, 0))
         # Off again, and read again by those that see nothing in it: what was read stays.
         self.configure(False)
-        self.run_ctl("reextract")
+        self.run_ctl("reextract", timeout=PATIENCE)
         self.assertEqual((self.total("marguerite"), self.total("primevere"), self.counts()), (2, 1, (2, 0, 0, 0)))
 
     def test_a_picture_is_found_by_its_words_and_says_where_they_are(self):
@@ -96,8 +97,8 @@ class Ocr(ArchiveTest):
         mail = with_pictures(1, "logo.png", "letter.png", shown=("fax.tif",))
         self.send(daemon, mail)
         self.assertTrue(wait_for(lambda: self.total("numero1") == 1, 10))
-        self.assertTrue(wait_for(lambda: self.total("sunflower") == 1 and self.total("primevère") == 1, 60))
-        self.assertTrue(wait_for(lambda: self.counts()[2] == 0 and self.total("is:unread") == 0, 30))
+        self.assertTrue(wait_for(lambda: self.total("sunflower") == 1 and self.total("primevère") == 1, PATIENCE))
+        self.assertTrue(wait_for(lambda: self.counts()[2] == 0 and self.total("is:unread") == 0, PATIENCE))
         hit = self.json_of("search", "sunflower")["hits"][0]
         self.assertEqual(hit["id"], digest(mail))
         self.assertIn(hit["snippet_part"], ("3", "4"))
@@ -133,14 +134,14 @@ class Ocr(ArchiveTest):
             daemon.process.wait()
             self.assertTrue(wait_for(lambda processes=processes: not any(os.path.exists(f"/proc/{pid}") for pid in processes)))
         daemon = Daemon(self)
-        self.assertTrue(wait_for(lambda: self.counts()[2] == 0, 60), self.counts())
+        self.assertTrue(wait_for(lambda: self.counts()[2] == 0, PATIENCE), self.counts())
         self.assertEqual(self.counts(), (4, 1, 0, 0))
         self.assertTrue(wait_for(lambda: self.total("is:unread") == 0, 10))
         self.assertEqual([self.total(word) for word in ("marguerite", "primevère", "pommier")], [4, 2, 1])
         self.assertEqual(daemon.stop(), 0)
         # Made anew it waits anew, and is read anew.
         self.run_ctl("rebuild")
-        self.run_ctl("reextract", "--unread")
+        self.run_ctl("reextract", "--unread", timeout=PATIENCE)
         self.assertEqual(([self.total(word) for word in ("marguerite", "primevère", "pommier")], self.counts()), ([4, 2, 1], (4, 1, 0, 0)))
 
     @staticmethod
@@ -165,7 +166,7 @@ class Ocr(ArchiveTest):
         mails = [with_pictures(number, name) for number, name in enumerate(names)]
         self.put("mail/behind.eml", with_pictures(9, "letter.png"))
         self.import_mails(*mails)
-        self.run_ctl("reextract", "--type=none")  # waits for OCR
+        self.run_ctl("reextract", "--type=none", timeout=PATIENCE)  # waits for OCR
         states = {name: self.document(mail)["status"] for name, mail in zip(names, mails) if name not in ("giant.png",)}
         self.assertEqual(states, {"bomb.png": "over_limit", "flat.png": "no_text", "pages.tif": "over_limit", "huge-page.pdf": "over_limit", "truncated.png": "broken"})
         self.assertNotIn("document", [each for each in self.json_of("show", digest(mails[0]))["parts"] if each["part"] == "2"][0],
@@ -177,7 +178,7 @@ class Ocr(ArchiveTest):
         self.configure(True, 'ocr_languages = ["fra", "xyz"]')
         self.assertIn("tesseract-ocr-xyz", self.complaint("config", "check", "--quiet", status=78))
         self.import_mails(with_pictures(1, "letter.png"))
-        self.run_ctl("reextract", "--type=image")
+        self.run_ctl("reextract", "--type=image", timeout=PATIENCE)
         self.assertEqual(self.total("marguerite"), 1, "the others read")
         self.configure(True, 'ocr_languages = ["../x"]')
         self.assertIn("no language", self.complaint("config", "check", status=78))
@@ -186,7 +187,7 @@ class Ocr(ArchiveTest):
         self.put("mail/other.eml", with_pictures(2, "fax.tif"))
         self.run_ctl("import", os.path.join(self.root, "mail"))
         daemon = Daemon(self)
-        self.assertTrue(wait_for(lambda: self.log_says("OCR: "), 20))
+        self.assertTrue(wait_for(lambda: self.log_says("OCR: "), 60))
         self.assertTrue(self.log_says("apt-get install tesseract-ocr-xyz"))
         self.assertEqual((self.total("numero2"), self.counts()[2]), (1, 1))
         self.assertEqual(daemon.stop(), 0)
@@ -200,11 +201,11 @@ class Ocr(ArchiveTest):
         path = os.path.join(DOCUMENTS, "letter.png")
         plain = self.run_ctl("extract", path).stdout.decode()
         self.assertIn("no text: a picture of", plain)
-        shown = self.run_ctl("extract", "--ocr", path, os.path.join(DOCUMENTS, "scanned.pdf"), os.path.join(DOCUMENTS, "simple.pdf")).stdout.decode()
+        shown = self.run_ctl("extract", "--ocr", path, os.path.join(DOCUMENTS, "scanned.pdf"), os.path.join(DOCUMENTS, "simple.pdf"), timeout=PATIENCE).stdout.decode()
         for wanted in ("une lettre préparée à la mairie", "by tesseract 5", "fra+eng", "la primevère et la pensée", "by poppler", "pervenche"):
             self.assertIn(wanted, shown)
-        self.run_ctl("extract", "--ocr", os.path.join(DOCUMENTS, "bomb.png"), status=65)
-        row = json.loads(self.run_ctl("extract", "--ocr", "--json", path).stdout)
+        self.run_ctl("extract", "--ocr", os.path.join(DOCUMENTS, "bomb.png"), status=65, timeout=PATIENCE)
+        row = json.loads(self.run_ctl("extract", "--ocr", "--json", path, timeout=PATIENCE).stdout)
         self.assertEqual((row["status"], row["tool"], row["media_type"]), ("read", "tesseract", "image/png"))
 
     def test_it_goes_last_and_alone(self):
@@ -222,7 +223,7 @@ class Ocr(ArchiveTest):
                     pass
             return self.counts()[2] == 0
 
-        self.assertTrue(wait_for(look, 60))
+        self.assertTrue(wait_for(look, PATIENCE))
         self.assertIn((os.SCHED_IDLE, 19), seen)
         self.assertEqual(daemon.stop(), 0)
 

@@ -18,6 +18,8 @@ struct Options {
   bool seal = true;               ///< off in the test of the sandbox alone, to see that its attempts are real
   std::function<void()> warm_up;  ///< opens all that the libraries will want; runs before the sandbox
   std::function<void()> sealed;   ///< runs behind it
+  /// Limits::time is the processor's, not the clock's: for one that runs only when nobody else wants to. `read` counts so, too.
+  bool processor_time = false;
   Read read;
   std::string version;  ///< of what reads: one line, kept beside each text
 };

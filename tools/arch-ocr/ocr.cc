@@ -16,6 +16,7 @@
 #include <chrono>
 #include <climits>
 #include <cmath>
+#include <ctime>
 
 #include "query/document/utf16.h"
 #include "tools/arch-extract/small_pdf.h"
@@ -27,8 +28,14 @@ namespace {
 using document::DocumentText;
 using document::Limits;
 using document::Status;
-using std::chrono::milliseconds;
-using Clock = std::chrono::steady_clock;
+using std::chrono::nanoseconds;
+
+// What the processor spent on us.
+nanoseconds now() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
+}
 
 constexpr double kResolution = 300;         // dots per inch of a rendered page: what tesseract was trained for
 constexpr double kMostPixels = 12'000'000;  // of what tesseract looks at, a page of A4 at 300 dpi has 8.7 million
@@ -123,7 +130,7 @@ struct Reader::State {
 
   // ── one document ──
   const Limits* limits = nullptr;
-  Clock::time_point end;
+  nanoseconds end{0}, page_end{0};
   DocumentText out;
   bool words = false;
 
@@ -134,7 +141,7 @@ struct Reader::State {
   }
   bool go_on() {
     if (out.status == Status::kOverLimit) return false;
-    if (Clock::now() < end) return true;
+    if (now() < end) return true;
     fail(Status::kOverLimit, "the time is over");
     return false;
   }
@@ -148,12 +155,11 @@ struct Reader::State {
   void recognize() {
     api.SetSourceResolution(static_cast<int>(kResolution));
     tesseract::ETEXT_DESC monitor;
-    const milliseconds left = std::chrono::duration_cast<milliseconds>(end - Clock::now());
-    const milliseconds page = std::min(left, limits->time / 2);
-    monitor.set_deadline_msecs(static_cast<int32_t>(std::max<int64_t>(page.count(), 1)));
-    const Clock::time_point begun = Clock::now();
+    page_end = std::min<nanoseconds>(end, now() + limits->time / 2);
+    monitor.cancel_this = this;
+    monitor.cancel = [](void* self, int) { return now() >= static_cast<State*>(self)->page_end; };
     const bool done = api.Recognize(&monitor) == 0;
-    if (Clock::now() - begun >= page) fail(Status::kOverLimit, "the time of a page is over");
+    if (now() >= page_end) fail(Status::kOverLimit, "the time of a page is over");
     const std::unique_ptr<tesseract::ResultIterator> at(done ? api.GetIterator() : nullptr);
     if (at) take_words(*at);
     api.Clear();
@@ -302,7 +308,7 @@ std::string Reader::version() const {
 document::DocumentText Reader::read(std::span<const std::byte> bytes, const Limits& limits) {
   State& s = *state_;
   s.limits = &limits;
-  s.end = Clock::now() + limits.time;
+  s.end = now() + limits.time;
   s.out = DocumentText();
   s.out.status = Status::kRead;
   s.out.tool = "tesseract";

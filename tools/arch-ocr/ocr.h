@@ -26,8 +26,8 @@ class Reader {
   /// What readers_version() is for the other readers: libraries and languages.
   std::string version() const;
 
-  /// Never throws but bad_alloc. The picture's format is told by its content. Bounded by the limits' time (a page may take half of it),
-  /// text, ocr_pages, and by memory_bytes as to the size of pictures; a single step of a library by the process's own limits alone.
+  /// Never throws but bad_alloc. The picture's format is told by its content. Bounded by the limits' time (of
+  /// the processor; a page may take half of it), text, ocr_pages, and by memory_bytes as to the size of pictures; a single step of a library by the process's own limits alone.
   document::DocumentText read(std::span<const std::byte> bytes, const document::Limits& limits);
 
  private:

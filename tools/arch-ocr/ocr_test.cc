@@ -27,6 +27,8 @@ Pool::Options options() {
   out.limits.time = milliseconds(120'000);
   out.limits.memory_bytes = 384u << 20;
   out.require_sandbox = kSealed;
+  out.patience = 20;
+  out.start = milliseconds(600'000);
   return out;
 }
 

@@ -17,7 +17,10 @@ namespace arch::config {
 
 namespace {
 
-constexpr uint64_t kPicturesPerWorker = 100;
+constexpr uint64_t kPicturesPerWorker = 20;  // within the processor time of a whole life (sandbox.cc)
+// It gets the processor when nobody else wants it: what takes a second may take minutes on the clock.
+constexpr uint32_t kOcrPatience = 20;
+constexpr std::chrono::minutes kOcrStart{10};
 
 // What a program of ours prints; nothing when it cannot be run, or fails.
 std::optional<std::string> output_of(std::vector<std::string> words) {
@@ -88,6 +91,8 @@ document::Pool::Options ocr_readers(const Config& config) {
   options.limits.memory_bytes = config.documents_ocr_memory_bytes;
   options.limits.ocr_pages = static_cast<uint32_t>(config.documents_ocr_pages);
   options.documents_per_worker = kPicturesPerWorker;
+  options.patience = kOcrPatience;
+  options.start = kOcrStart;
   return options;
 }
 
