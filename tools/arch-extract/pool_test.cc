@@ -235,7 +235,8 @@ TEST(Pool, ACrashInAUsedWorkerIsTriedAgainInAFreshOne) {
   Pool::Options wanted = options();
   wanted.program = greeting_worker(
       "head -c 102 >/dev/null\n"
-      "printf 'AXRS\\002\\000\\000\\000\\010\\000\\000\\000\\000\\000\\000\\000\\002\\000\\000\\000\\000\\000\\000\\000'\n"
+      "printf "
+      "'AXRS\\002\\000\\000\\000\\010\\000\\000\\000\\000\\000\\000\\000\\002\\000\\000\\000\\000\\000\\000\\000'\n"
       "head -c 1 >/dev/null; kill -SEGV $$");
   const auto pool = started(wanted);
   ASSERT_TRUE(pool);
