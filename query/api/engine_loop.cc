@@ -1,5 +1,7 @@
 #include "query/api/engine_loop.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
@@ -23,6 +25,7 @@ constexpr milliseconds kIdleTick{1000};        // index and pack look again at l
 constexpr milliseconds kDrainTick{100};
 constexpr milliseconds kSpaceTick{20};
 constexpr milliseconds kFirstPause{1000}, kLongestPause{60'000};
+constexpr int kBackgroundNice = 10;
 constexpr size_t kDocumentsAtOnce = 20;           // attachments read before the index hears of them
 constexpr UnixNs kCloseWait = 10 * kNsPerSecond;  // how long a pack request waits for writers to close their files
 
@@ -310,8 +313,12 @@ struct EngineLoop::State {
     changed.notify_all();
   }
 
+  // Threads whose work nobody waits for: on Linux a thread has a priority of its own (setpriority(2), "NOTES").
+  static void yield_to_others() { static_cast<void>(::setpriority(PRIO_PROCESS, 0, kBackgroundNice)); }
+
   // ── attachments ──
   void run_documents() {
+    yield_to_others();
     Trouble trouble;
     for (;;) {
       uint64_t pass;
@@ -367,6 +374,7 @@ struct EngineLoop::State {
 
   // ── OCR: a picture takes seconds, and nobody waits for it ──
   void run_ocr() {
+    yield_to_others();
     Trouble trouble;
     for (;;) {
       uint64_t pass;
