@@ -241,11 +241,16 @@ class Archive {
 
   // ── attachments that take a program to read ──
   Result<std::optional<KeptDocument>> document(const Digest& digest) const;  ///< nothing: not read yet, or not known
+  Result<bool> has_document(const Digest& digest) const;                     ///< the same without its text
   /// Part and digest of those of a message.
   Result<std::vector<std::pair<std::string, Digest>>> documents_of(uint64_t number) const;
-  /// Durable when it returns; the index takes it in for every message that has it (new_documents).
+  /// Durable when it returns; the index takes it in for every message that has it (new_documents). One with kWaitsForOcr also gets
+  /// into that queue. What OCR read of it before stays until OCR has read it again: the other readers find nothing there.
   Result<void> put_document(const Digest& digest, const KeptDocument& document);
-  Result<std::vector<WaitingDocument>> waiting_documents(size_t most) const;
+  Result<std::vector<WaitingDocument>> waiting_documents(size_t most,
+                                                         DocumentQueue queue = DocumentQueue::kReaders) const;
+  /// OCR was turned off: what waits for it waits no more, and has no text. How many.
+  Result<uint64_t> forget_ocr();
   /// Documents and messages whose index entries lack what was read since; took_documents() once it is in the index, durable.
   Result<std::vector<std::pair<Digest, uint64_t>>> new_documents(size_t most) const;
   Result<void> took_documents(const std::vector<std::pair<Digest, uint64_t>>& taken);

@@ -180,6 +180,7 @@ struct Archive::State {
   Result<MessageInfo> info(uint64_t number) const;
   Result<void> refresh() const;
   Result<void> expand(MessageText* text) const;
+  Result<std::optional<uint64_t>> user_of(const Digest& digest) const;  ///< a message that has this document
   std::mutex document_mutex;  // between what waits for a document and what reads it
 
   /// One atomic step of apply(); see apply_step.h.

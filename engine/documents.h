@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/base/clock.h"
@@ -12,7 +13,9 @@
 
 namespace arch {
 
-/// Of a document or of a file inside it. Values are on disk, and are those of document::Status.
+struct TextPiece;  // engine/archive.h
+
+/// Of a document or of a file inside it. Values are on disk, and those of document::Status among them.
 enum class DocumentStatus : uint8_t {
   kRead = 1,
   kNoText = 2,
@@ -21,9 +24,13 @@ enum class DocumentStatus : uint8_t {
   kOverLimit = 5,
   kUnknownFormat = 6,
   kCrashed = 7,
+  kWaitsForOcr = 8,  ///< not of document::Status: pictures, which OCR has not read yet
 };
-/// "read", "no_text", "encrypted", "broken", "over_limit", "unknown_format", "crashed"
+/// "read", "no_text", "encrypted", "broken", "over_limit", "unknown_format", "crashed", "waits_for_ocr"
 std::string_view document_status_name(DocumentStatus status);
+
+/// KeptDocument::tool of what OCR read.
+inline constexpr std::string_view kOcrTool = "tesseract";
 
 struct KeptDocument {
   struct Member {
@@ -41,20 +48,28 @@ struct KeptDocument {
   std::string readers;     ///< version of all readers then: another one may read more
   std::string text;        ///< UTF-8, without the members' text
   std::vector<Member> members;
+  std::string
+      language;  ///< of the text, or of the longest member's: "fr"; empty: too little to tell, or read before it was kept
 
   /// A key, other limits or another version might find more in it or in a member.
   bool unread() const;
   bool operator==(const KeptDocument&) const = default;
 };
 
+/// What a search sees of it, as pieces of the mail's part that it is: its text, then name and text of each member.
+void append_pieces(KeptDocument&& document, const std::string& part, std::vector<TextPiece>* text);
+
 std::string encode_document(const KeptDocument& document);
 Result<KeptDocument> decode_document(std::string_view value);
+
+/// Documents that wait: for their readers, or behind those for OCR.
+enum class DocumentQueue : uint8_t { kReaders, kOcr };
 
 /// A document that waits to be read: where its bytes are.
 struct WaitingDocument {
   Digest digest;
   uint64_t message = 0;  ///< MessageInfo::number of one that has it
-  std::string part;      ///< as in TextPiece::part
+  std::string part;      ///< as in TextPiece::part; empty: to be found by the digest
 };
 
 /// How many documents there are, by what they are and how reading them went.
@@ -66,6 +81,7 @@ struct DocumentCounts {
   };
   std::vector<Row> rows;  ///< most first
   uint64_t waiting = 0;
+  uint64_t waiting_for_ocr = 0;
 };
 
 }  // namespace arch

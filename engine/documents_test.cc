@@ -39,13 +39,22 @@ TEST_F(DocumentsTest, EncodingKeepsEverything) {
   document.why = "parce que";
   document.tool = "poppler";
   document.readers = "1";
+  document.language = "fr";
   document.members.push_back({"a/b.txt", "text/plain", DocumentStatus::kEncrypted, "clé", "mots"});
   auto again = decode_document(encode_document(document));
   ASSERT_TRUE(again);
   EXPECT_EQ(*again, document);
   EXPECT_TRUE(again->unread());
   const std::string bytes = encode_document(document);
-  for (size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(decode_document(bytes.substr(0, size))) << size;
+  const size_t before = bytes.size() - 3;  // what was written before the language was
+  document.language.clear();
+  again = decode_document(bytes.substr(0, before));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(*again, document);
+  for (size_t size = 0; size < bytes.size(); ++size)
+    if (size != before) {
+      EXPECT_FALSE(decode_document(bytes.substr(0, size))) << size;
+    }
 }
 
 TEST_F(DocumentsTest, TheMailFirstThenWhatWasRead) {
@@ -94,6 +103,50 @@ TEST_F(DocumentsTest, ReadAgainOnlyWhatSaysSomethingElseIsTold) {
   EXPECT_THAT(*archive_->waiting_documents(10), IsEmpty());
   ASSERT_TRUE(archive_->put_document(pdf_, said("d'autres mots")));
   EXPECT_THAT(fresh(), SizeIs(1));
+}
+
+TEST_F(DocumentsTest, WhatWaitsForOcrIsUnreadUntilItWasThere) {
+  KeptDocument picture = said("");
+  picture.media_type = "image/png";
+  picture.status = DocumentStatus::kWaitsForOcr;
+  EXPECT_TRUE(picture.unread());
+  const auto ocr_queue = [&] { return *archive_->waiting_documents(10, DocumentQueue::kOcr); };
+  ASSERT_TRUE(archive_->put_document(pdf_, picture));
+  EXPECT_THAT(ocr_queue(), IsEmpty()) << "no mail is known to have it: its bytes cannot be had";
+  EXPECT_EQ(archive_->document_counts()->waiting_for_ocr, 1u);
+  ASSERT_TRUE(archive_->put_texts({{3, referring(pdf_, false)}}));
+  ASSERT_THAT(ocr_queue(), SizeIs(1));
+  EXPECT_EQ(ocr_queue()[0].message, 3u);
+  EXPECT_THAT(*archive_->waiting_documents(10), IsEmpty());
+
+  KeptDocument read = said("lettre");
+  read.media_type = "image/png";
+  read.tool = kOcrTool;
+  ASSERT_TRUE(archive_->put_document(pdf_, read));
+  EXPECT_THAT(ocr_queue(), IsEmpty());
+  EXPECT_THAT(fresh(), ElementsAre(std::pair(pdf_, uint64_t{3})));
+
+  // Read again by those that see only a picture: it waits once more, and its words stay until then.
+  ASSERT_TRUE(archive_->put_document(pdf_, picture));
+  EXPECT_THAT(ocr_queue(), SizeIs(1));
+  EXPECT_EQ(archive_->document(pdf_)->value().text, "lettre");
+  picture.status = DocumentStatus::kNoText;
+  ASSERT_TRUE(archive_->put_document(pdf_, picture));
+  EXPECT_EQ(archive_->document(pdf_)->value().text, "lettre") << "also when OCR is off by now";
+  EXPECT_THAT(ocr_queue(), IsEmpty());
+}
+
+TEST_F(DocumentsTest, OcrThatIsTurnedOffLeavesNothingWaiting) {
+  KeptDocument picture = said("");
+  picture.status = DocumentStatus::kWaitsForOcr;
+  ASSERT_TRUE(archive_->put_document(pdf_, picture));
+  ASSERT_TRUE(archive_->put_texts({{3, referring(pdf_, false)}}));
+  EXPECT_EQ(*archive_->forget_ocr(), 1u);
+  auto counts = archive_->document_counts();
+  EXPECT_EQ(counts->waiting_for_ocr, 0u);
+  ASSERT_THAT(counts->rows, SizeIs(1));
+  EXPECT_EQ(counts->rows[0].status, DocumentStatus::kNoText);
+  EXPECT_THAT(fresh(), ElementsAre(std::pair(pdf_, uint64_t{3})));
 }
 
 TEST_F(DocumentsTest, CountsFollow) {

@@ -68,7 +68,7 @@ struct VariantView {
 struct DocumentState {
   bool waiting = false;  ///< not read yet
   DocumentStatus status = DocumentStatus::kRead;
-  std::string why, tool;
+  std::string why, tool, language;
   uint64_t members = 0;         ///< files inside it
   uint64_t members_unread = 0;  ///< of those, what could not be read
 };

@@ -1,6 +1,12 @@
 #include "query/api/document_reader.h"
 
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <optional>
 #include <utility>
+
+#include "query/text/language.h"
 
 namespace arch::api {
 
@@ -15,12 +21,55 @@ static_assert(static_cast<int>(document::Status::kOverLimit) == static_cast<int>
 static_assert(static_cast<int>(document::Status::kUnknownFormat) == static_cast<int>(DocumentStatus::kUnknownFormat));
 static_assert(static_cast<int>(document::Status::kCrashed) == static_cast<int>(DocumentStatus::kCrashed));
 
+constexpr std::chrono::seconds kTryAgain{10};  // a worker that cannot be started is not tried for each document
+
+// Any thread. What get() gave stays until the end.
+class LazyPool {
+ public:
+  LazyPool(document::Pool::Options options, std::function<void(const Error&)> failed)
+      : options_(std::move(options)), failed_(std::move(failed)) {}
+
+  Result<document::Pool*> get() {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return fail(Code::kTryAgain, "the readers of documents are being stopped");
+    if (pool_) return pool_.get();
+    const auto now = std::chrono::steady_clock::now();
+    if (error_ && now - tried_ < kTryAgain) return tl::unexpected<Error>(*error_);
+    auto started = document::Pool::start(options_);
+    if (started) {
+      pool_ = std::move(*started);
+      return pool_.get();
+    }
+    if (!error_ && failed_) failed_(started.error());
+    error_ = started.error();
+    tried_ = now;
+    return tl::unexpected<Error>(*error_);
+  }
+
+  void stop() {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+    if (pool_) pool_->stop();
+  }
+
+ private:
+  const document::Pool::Options options_;
+  const std::function<void(const Error&)> failed_;
+  std::mutex mutex_;  // guards everything below
+  bool stopped_ = false;
+  std::unique_ptr<document::Pool> pool_;
+  std::optional<Error> error_;
+  std::chrono::steady_clock::time_point tried_;
+};
+
 }  // namespace
 
-KeptDocument keep(document::DocumentText read, const std::string& readers) {
+KeptDocument keep(document::DocumentText read, const std::string& readers, bool ocr) {
   KeptDocument out;
   out.status = status_of(read.status);
   out.why = std::move(read.why);
+  if (read.for_ocr && ocr) out.status = DocumentStatus::kWaitsForOcr;
+  if (read.for_ocr && !ocr) out.why += "; OCR is off";
   out.media_type = std::move(read.media_type);
   out.tool = std::move(read.tool);
   out.readers = readers;
@@ -28,22 +77,38 @@ KeptDocument keep(document::DocumentText read, const std::string& readers) {
   for (document::Member& member : read.members)
     out.members.push_back({std::move(member.name), std::move(member.media_type), status_of(member.status),
                            std::move(member.why), std::move(member.text)});
+  const std::string* longest = &out.text;
+  if (longest->empty())
+    for (const KeptDocument::Member& member : out.members)
+      if (member.text.size() > longest->size()) longest = &member.text;
+  out.language = text::language_of(*longest);
   return out;
 }
 
-Result<index::DocumentReader> start_document_reader(size_t workers, const document::Limits& limits) {
-  document::Pool::Options options;
-  options.program = document::worker_program();
-  options.workers = workers;
-  options.limits = limits;
-  ARCH_TRY(auto started, document::Pool::start(std::move(options)));
-  std::shared_ptr<document::Pool> pool = std::move(started);
-  return index::DocumentReader(
-      [pool](std::string_view bytes, const index::DocumentHint& hint) -> Result<KeptDocument> {
-        ARCH_TRY(document::DocumentText read,
-                 pool->read(as_bytes(bytes), {hint.media_type, hint.filename, hint.charset}));
-        return keep(std::move(read), pool->readers_version());
-      });
+index::DocumentReader document_reader(document::Pool::Options options, bool ocr,
+                                      std::function<void(const Error&)> failed) {
+  auto pool = std::make_shared<LazyPool>(std::move(options), std::move(failed));
+  return [pool, ocr](std::string_view bytes, const index::DocumentHint& hint) -> Result<KeptDocument> {
+    ARCH_TRY(document::Pool * started, pool->get());
+    ARCH_TRY(document::DocumentText read,
+             started->read(as_bytes(bytes), {hint.media_type, hint.filename, hint.charset}));
+    return keep(std::move(read), started->readers_version(), ocr);
+  };
+}
+
+OcrReader ocr_reader(document::Pool::Options options, std::function<void(const Error&)> failed) {
+  auto pool = std::make_shared<LazyPool>(std::move(options), std::move(failed));
+  OcrReader out;
+  out.stop = [pool] { pool->stop(); };
+  out.read = [pool](std::string_view bytes, const index::DocumentHint& hint) -> Result<KeptDocument> {
+    ARCH_TRY(document::Pool * started, pool->get());
+    ARCH_TRY(document::DocumentText read,
+             started->read(as_bytes(bytes), {hint.media_type, hint.filename, hint.charset}));
+    KeptDocument kept = keep(std::move(read), started->readers_version(), true);
+    kept.tool = kOcrTool;  // also of one that ended its reader
+    return kept;
+  };
+  return out;
 }
 
 }  // namespace arch::api

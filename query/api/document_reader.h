@@ -1,7 +1,7 @@
 // Attachments read by sandboxed workers (query/document), for the index: from what a pool gives to what the catalog keeps.
 #pragma once
 
-#include <memory>
+#include <functional>
 #include <string>
 
 #include "query/document/pool.h"
@@ -9,11 +9,21 @@
 
 namespace arch::api {
 
-/// Starts `workers` processes of arch-extract; they end with the last copy of the reader. Errors: Pool::start's; nothing is read then, and
-/// attachments wait.
-Result<index::DocumentReader> start_document_reader(size_t workers, const document::Limits& limits);
+/// A reader whose processes are started when the first document comes, so that a command that meets none pays for none. They end with
+/// the last copy of the reader. When they cannot be started, its calls give Pool::start's error (attachments wait), and `failed` is
+/// told of it once; a new attempt is made after a while.
+/// `ocr`: pictures are left to the queue of OCR (DocumentStatus::kWaitsForOcr).
+index::DocumentReader document_reader(document::Pool::Options options, bool ocr,
+                                      std::function<void(const Error&)> failed);
+
+/// The same for the worker of that queue (arch-ocr). `stop`, from any thread, ends a call that is under way, which gives kTryAgain.
+struct OcrReader {
+  index::DocumentReader read;
+  std::function<void()> stop;
+};
+OcrReader ocr_reader(document::Pool::Options options, std::function<void(const Error&)> failed);
 
 /// Any thread; pure.
-KeptDocument keep(document::DocumentText read, const std::string& readers);
+KeptDocument keep(document::DocumentText read, const std::string& readers, bool ocr);
 
 }  // namespace arch::api

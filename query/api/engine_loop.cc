@@ -1,5 +1,7 @@
 #include "query/api/engine_loop.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
@@ -23,6 +25,7 @@ constexpr milliseconds kIdleTick{1000};        // index and pack look again at l
 constexpr milliseconds kDrainTick{100};
 constexpr milliseconds kSpaceTick{20};
 constexpr milliseconds kFirstPause{1000}, kLongestPause{60'000};
+constexpr int kBackgroundNice = 10;
 constexpr size_t kDocumentsAtOnce = 20;           // attachments read before the index hears of them
 constexpr UnixNs kCloseWait = 10 * kNsPerSecond;  // how long a pack request waits for writers to close their files
 
@@ -120,7 +123,12 @@ struct EngineLoop::State {
   uint64_t documents = 0;        // read
   uint64_t documents_shown = 0;  // of those, how many the index has been told of
 
-  std::thread apply_thread, index_thread, pack_thread, document_thread;
+  // OCR, as far as it is not the same
+  bool documents_quiet = false;          // the readers before it had nothing to do when they looked last
+  uint64_t ocr_begun = 0, ocr_idle = 0;  // passes, as document_begun and document_idle
+  uint64_t ocr_wanted = 0;
+
+  std::thread apply_thread, index_thread, pack_thread, document_thread, ocr_thread;
 
   void log(const std::string& level, const std::string& line) {
     std::lock_guard lock(log_mutex);
@@ -305,8 +313,12 @@ struct EngineLoop::State {
     changed.notify_all();
   }
 
+  // Threads whose work nobody waits for: on Linux a thread has a priority of its own (setpriority(2), "NOTES").
+  static void yield_to_others() { static_cast<void>(::setpriority(PRIO_PROCESS, 0, kBackgroundNice)); }
+
   // ── attachments ──
   void run_documents() {
+    yield_to_others();
     Trouble trouble;
     for (;;) {
       uint64_t pass;
@@ -323,6 +335,7 @@ struct EngineLoop::State {
           news = *result > 0;
         }
         if (!news) document_idle = pass;
+        documents_quiet = !news;
         if (stopping) return;
       }
       changed.notify_all();
@@ -355,7 +368,48 @@ struct EngineLoop::State {
       log("info", std::to_string(count) + " attachments are read again");
     }
     ARCH_TRY_VOID(space_for(0, "reading attachments"));
+    if (!options.ocr) ARCH_TRY_VOID(archive.forget_ocr());
     return index::read_documents(archive, options.index.read_document, kDocumentsAtOnce, stop_or_full_function());
+  }
+
+  // ── OCR: a picture takes seconds, and nobody waits for it ──
+  void run_ocr() {
+    yield_to_others();
+    Trouble trouble;
+    for (;;) {
+      uint64_t pass;
+      bool turn;
+      {
+        std::lock_guard lock(mutex);
+        if (stopping) return;
+        pass = ++ocr_begun;
+        turn = documents_quiet;
+      }
+      const auto result = turn ? read_picture() : Result<uint64_t>(0);
+      const bool news = result && *result > 0;
+      {
+        std::lock_guard lock(mutex);
+        if (news) documents += *result;
+        if (!news && turn) ocr_idle = pass;
+        if (stopping) return;
+      }
+      changed.notify_all();
+      if (!result) {
+        if (trouble.begins(result.error())) log("error", "OCR: " + describe(result.error()));
+        if (pause(trouble.pause())) return;
+        continue;
+      }
+      if (turn && trouble.ends()) log("info", "OCR works again");
+      if (news) continue;
+      std::unique_lock lock(mutex);
+      changed.wait_for(lock, kIdleTick,
+                       [&] { return stopping || (documents_quiet && (ocr_wanted > pass || !turn)); });
+    }
+  }
+
+  Result<uint64_t> read_picture() {
+    ARCH_TRY_VOID(space_for(0, "OCR"));
+    return index::read_by_ocr(archive, options.ocr, 1, stop_or_full_function());
   }
 
   // ── pack ──
@@ -465,6 +519,8 @@ void EngineLoop::start() {
   state->index_thread = std::thread([state] { state->run_index(); });
   state->pack_thread = std::thread([state] { state->run_pack(); });
   if (state->options.index.read_document) state->document_thread = std::thread([state] { state->run_documents(); });
+  if (state->options.index.read_document && state->options.ocr)
+    state->ocr_thread = std::thread([state] { state->run_ocr(); });
 }
 
 EngineProgress EngineLoop::progress() const {
@@ -526,9 +582,16 @@ Result<void> EngineLoop::drain(Pack pack, const StopFunction& stop, const Progre
     s.document_wanted = std::max(s.document_wanted, pass);
   }
   s.changed.notify_all();
-  return wait_until([&] {
-    return (s.document_idle >= pass && s.documents_shown >= s.documents) || s.index_failures > failures + 1;
-  });
+  const auto shown = [&] { return s.documents_shown >= s.documents || s.index_failures > failures + 1; };
+  ARCH_TRY_VOID(wait_until([&] { return (s.document_idle >= pass && shown()) || s.index_failures > failures + 1; }));
+  if (!s.options.ocr || !s.options.wait_for_ocr) return {};
+  {
+    std::lock_guard lock(s.mutex);
+    pass = s.ocr_begun + 1;
+    s.ocr_wanted = std::max(s.ocr_wanted, pass);
+  }
+  s.changed.notify_all();
+  return wait_until([&] { return (s.ocr_idle >= pass && shown()) || s.index_failures > failures + 1; });
 }
 
 void EngineLoop::stop() {
@@ -537,8 +600,9 @@ void EngineLoop::stop() {
     state_->stopping = true;
   }
   state_->changed.notify_all();
-  for (std::thread* thread :
-       {&state_->apply_thread, &state_->index_thread, &state_->pack_thread, &state_->document_thread})
+  if (state_->options.stop_ocr) state_->options.stop_ocr();  // else a page is waited for
+  for (std::thread* thread : {&state_->apply_thread, &state_->index_thread, &state_->pack_thread,
+                              &state_->document_thread, &state_->ocr_thread})
     if (thread->joinable()) thread->join();
 }
 

@@ -20,6 +20,11 @@ struct EngineOptions {
   UnixNs look_again = kNsPerSecond;    ///< the journal is looked at this often even without news; also bounds stop()
   /// With a `read_document`: attachments of bulk are read beside indexing, those of single mails by a thread of their own.
   index::Options index;
+  /// Reads what the others find to be pictures, behind them and one at a time, by a thread of its own. None: OCR is off, and what waits
+  /// for it waits no more. `stop_ocr` ends a call of it that is under way.
+  index::DocumentReader ocr;
+  std::function<void()> stop_ocr;
+  bool wait_for_ocr = false;  ///< drain() waits for it, too
 };
 
 struct EngineProgress {
@@ -45,7 +50,7 @@ class EngineLoop {
   EngineLoop(const EngineLoop&) = delete;
   EngineLoop& operator=(const EngineLoop&) = delete;
 
-  /// Starts the three threads. Serves pack requests (pack_request_path) from then on.
+  /// Starts the threads. Serves pack requests (pack_request_path) from then on.
   void start();
   EngineProgress progress() const;
 

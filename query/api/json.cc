@@ -48,6 +48,7 @@ Json document_json(const DocumentState& state) {
   return {{"status", state.waiting ? "waiting" : document_status_name(state.status)},
           {"why", state.why},
           {"tool", state.tool},
+          {"language", state.language},
           {"members", state.members},
           {"members_unread", state.members_unread}};
 }
@@ -57,7 +58,7 @@ Json documents_json(const DocumentCounts& counts) {
   for (const DocumentCounts::Row& row : counts.rows)
     rows.push_back(
         {{"media_type", row.media_type}, {"status", document_status_name(row.status)}, {"count", row.count}});
-  return {{"waiting", counts.waiting}, {"by_type", std::move(rows)}};
+  return {{"waiting", counts.waiting}, {"waiting_for_ocr", counts.waiting_for_ocr}, {"by_type", std::move(rows)}};
 }
 
 Json index_json(const search::Completeness& index) {

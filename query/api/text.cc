@@ -338,13 +338,16 @@ std::string status_text(const StatusView& view, const TextStyle& style) {
       read += row.count;
       continue;
     }
+    if (row.status == DocumentStatus::kWaitsForOcr) continue;  // among those that wait
     std::string name(document_status_name(row.status));
     std::replace(name.begin(), name.end(), '_', ' ');
     others[name + " " + one_line(row.media_type.empty() ? "unknown" : row.media_type)] += row.count;
   }
-  if (read != 0 || !others.empty() || view.documents.waiting != 0) {
+  if (read != 0 || !others.empty() || view.documents.waiting + view.documents.waiting_for_ocr != 0) {
     std::string text = count_text(read) + " read";
     if (view.documents.waiting != 0) text += ", " + count_text(view.documents.waiting) + " waiting";
+    if (view.documents.waiting_for_ocr != 0)
+      text += ", " + count_text(view.documents.waiting_for_ocr) + " waiting for OCR";
     for (const auto& [name, count] : others) text += ", " + count_text(count) + " " + name;
     writer.field("Attachments", text);
   }

@@ -162,6 +162,7 @@ Result<std::map<std::string, DocumentState>> states_of(const Archive& archive, u
       state.status = document->status;
       state.why = document->why;
       state.tool = document->tool;
+      state.language = document->language;
       state.members = document->members.size();
       for (const KeptDocument::Member& member : document->members)
         if (member.status != DocumentStatus::kRead && member.status != DocumentStatus::kNoText)

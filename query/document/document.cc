@@ -109,6 +109,7 @@ void read_file(File& file) {
       break;
     case Format::kWordless:
       file.status = Status::kNoText;
+      read_picture(file);
       break;
     case Format::kPgp:
       file.fail(Status::kEncrypted, "encrypted with OpenPGP");
@@ -250,6 +251,7 @@ DocumentText read_document(std::span<const std::byte> bytes, const Hint& hint, c
   out.tool = std::move(file.tool);
   out.version = std::move(file.version);
   out.text = std::move(file.text);
+  out.for_ocr = file.for_ocr && file.status == Status::kNoText;
   return out;
 }
 

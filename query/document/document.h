@@ -32,6 +32,8 @@ struct Limits {
   uint64_t expansion_floor_bytes = 1ull << 20;  ///< … or this when it is more: a small file of blanks is no attack
   uint32_t members = 1'000;                     ///< members listed; the rest is left out (kOverLimit)
   uint64_t document_bytes = 256ull << 20;       ///< a larger document is not looked at (limits::kMessageBytes)
+  uint64_t ocr_pixels = 100'000;                ///< a smaller picture is a logo or a button (DocumentText::for_ocr)
+  uint32_t ocr_pages = 50;                      ///< pages of a scan that OCR reads
 };
 
 enum class Status : uint8_t {  // values cross a pipe and may be kept
@@ -66,6 +68,8 @@ struct DocumentText {
   std::string tool, version;  ///< what read it: "poppler" "22.12.0"; "arch" "1" for readers of our own
   std::string text;           ///< UTF-8, valid; lines end in \n; without the members' text
   std::vector<Member> members;
+  /// A picture of a sane size, or a PDF whose pages are pictures: OCR may find words in it. `status` is kNoText then.
+  bool for_ocr = false;
   bool operator==(const DocumentText&) const = default;
 
   /// Text of the document, then name and text of each member.

@@ -147,5 +147,35 @@ TEST(Document, NumbersReadAsTheyAreTyped) {
   EXPECT_EQ(kind_of_format("["), NumberKind::kPlain);
 }
 
+TEST(Document, APicturesSizeIsInItsHeader) {
+  const std::string jpeg_head("\xff\xd8\xff\xe0\0\4ab\xff\xff\xfe\0\3c", 14);
+  const std::string cases[] = {
+      jpeg_head + std::string("\xff\xc2\0\x11\x08\1\xe0\2\x80\3", 10),
+      std::string("GIF89a\x80\2\xe0\1\0\0\0", 13),
+      std::string("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\2\x80\0\0\1\xe0", 24),
+      std::string("II*\0\x8\0\0\0\2\0\0\1\3\0\1\0\0\0\x80\2\0\0\1\1\4\0\1\0\0\0\xe0\1\0\0", 34),
+      std::string("MM\0*\0\0\0\x8\0\2\1\0\0\3\0\0\0\1\2\x80\0\0\1\1\0\4\0\0\0\1\0\0\1\xe0", 34),
+      "BM" + std::string("\0\0\0\0\0\0\0\0\0\0\0\0\x28\0\0\0\x80\2\0\0\x20\xfe\xff\xff\1\0", 26),
+      std::string("RIFF\0\0\0\0WEBPVP8 \0\0\0\0\0\0\0\x9d\1\x2a\x80\2\xe0\1", 30),
+      std::string("RIFF\0\0\0\0WEBPVP8L\0\0\0\0\x2f\x7f\xc2\x77\0\0\0\0\0\0", 30),
+      std::string("RIFF\0\0\0\0WEBPVP8X\0\0\0\0\0\0\0\0\x7f\2\0\xdf\1\0", 30),
+  };
+  for (const std::string& bytes : cases) {
+    const std::string name = bytes.substr(0, 4) + bytes.substr(bytes.size() > 15 ? 12 : 0, 4);
+    Limits limits;
+    limits.ocr_pixels = 640 * 480;
+    DocumentText read = read_bytes(bytes, {}, limits);
+    EXPECT_EQ(read.status, Status::kNoText) << name;
+    EXPECT_TRUE(read.for_ocr) << name;
+    EXPECT_EQ(read.why, "a picture of 640 x 480 pixels") << name;
+    ++limits.ocr_pixels;
+    read = read_bytes(bytes, {}, limits);
+    EXPECT_FALSE(read.for_ocr) << name;
+    EXPECT_EQ(read.why, "a picture of 640 x 480 pixels, too small for OCR") << name;
+    limits.ocr_pixels = 1;
+    EXPECT_FALSE(read_bytes(bytes.substr(0, bytes.size() - 4), {}, limits).for_ocr) << name << ", cut in its size";
+  }
+}
+
 }  // namespace
 }  // namespace arch::document

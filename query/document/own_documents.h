@@ -16,7 +16,7 @@ struct OwnDocument {
   std::vector<std::string> words, absent;
 };
 
-inline std::vector<OwnDocument> own_documents() {
+inline std::vector<OwnDocument> own_documents(const std::string& table = "MANIFEST.tsv") {
   const std::string directory = std::string(ARCH_BINARY_DIR) + "/documents";
   std::vector<OwnDocument> out;
   const auto words = [](std::string list) {
@@ -29,7 +29,7 @@ inline std::vector<OwnDocument> own_documents() {
     }
     return parts;
   };
-  for (auto& row : manifest::read_table(directory + "/MANIFEST.tsv")) {
+  for (auto& row : manifest::read_table(directory + "/" + table)) {
     OwnDocument& one = out.emplace_back();
     one.file = row["file"];
     one.bytes = manifest::read_file(directory + "/" + row["file"]);

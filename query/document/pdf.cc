@@ -80,6 +80,7 @@ void read_pdf(File& file) {
   if (missing > 0)
     file.fail(Status::kBroken, std::to_string(missing) + " of " + std::to_string(pages) + " pages cannot be read");
   if (!words) file.fail(Status::kNoText, "its pages hold no text, only pictures");
+  file.for_ocr = !words;
   if (document->has_embedded_files()) embedded_files(*document, file);
 }
 

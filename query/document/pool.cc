@@ -24,7 +24,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kStartTime{30'000};  // for a worker to greet: it loads its libraries on a busy host
 constexpr milliseconds kGrace{500};  // behind Limits::time: the worker itself ends earlier and says what it has
 constexpr size_t kHelloBytes = 64u << 10;
 
@@ -172,10 +171,10 @@ Result<Worker> Pool::State::spawn() {
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   // Nothing of the parent's environment is a worker's business; its memory allocator must not keep what a document took; times in
-  // archives must not make it look for a time zone's file.
+  // archives must not make it look for a time zone's file; a library that wants threads (tesseract's OpenMP) gets none.
   char locale[] = "LC_ALL=C.UTF-8", zone[] = "TZ=UTC0", trim[] = "MALLOC_TRIM_THRESHOLD_=1048576",
-       arenas[] = "MALLOC_ARENA_MAX=1";
-  char* environment[] = {locale, zone, trim, arenas, nullptr};
+       arenas[] = "MALLOC_ARENA_MAX=1", threads[] = "OMP_THREAD_LIMIT=1";
+  char* environment[] = {locale, zone, trim, arenas, threads, nullptr};
   Worker worker;
   const int error =
       posix_spawnp(&worker.pid, options.program.c_str(), &files, &attributes, arguments.data(), environment);
@@ -206,7 +205,7 @@ Result<Worker> Pool::State::spawn() {
 
 Result<void> Pool::State::greet(const Worker& worker) {
   std::string payload;
-  const End ended = receive_frame(worker, wire::Kind::kHello, kHelloBytes, Clock::now() + kStartTime, &payload);
+  const End ended = receive_frame(worker, wire::Kind::kHello, kHelloBytes, Clock::now() + options.start, &payload);
   if (ended != End::kAnswered)
     return fail(Code::kIo, options.program + " does not greet",
                 ended == End::kGone ? "run it by hand: it says why" : "");
@@ -257,7 +256,7 @@ Result<DocumentText> Pool::State::read_with(Worker* worker, std::span<const std:
       ARCH_TRY(*worker, spawn());
     }
     const bool fresh = worker->served == 0;
-    const Clock::time_point deadline = Clock::now() + options.limits.time + kGrace;
+    const Clock::time_point deadline = Clock::now() + options.limits.time * options.patience + kGrace;
     const std::string head = wire::encode_head(hint, options.limits, bytes.size());
     End ended = send_all(*worker, wire::header(wire::Kind::kRequest, head.size() + bytes.size()) + head, deadline);
     if (ended == End::kAnswered)
@@ -279,7 +278,8 @@ Result<DocumentText> Pool::State::read_with(Worker* worker, std::span<const std:
     if (is_stopping()) return fail(Code::kTryAgain, "the readers of documents are being stopped");
     out = DocumentText();
     const std::lock_guard lock(mutex);
-    if (ended == End::kTime || (ended == End::kGone && WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)) {
+    if (ended == End::kTime || (ended == End::kGone && WIFSIGNALED(status) &&
+                                (WTERMSIG(status) == SIGALRM || WTERMSIG(status) == SIGPROF))) {
       ++stats.timeouts;
       out.status = Status::kOverLimit;
       out.why = "the time is over";
@@ -383,17 +383,17 @@ Pool::Stats Pool::stats() const {
 const std::string& Pool::readers_version() const { return state_->readers_version; }
 const std::string& Pool::sandbox_gaps() const { return state_->gaps; }
 
-std::string worker_program() {
+std::string worker_program(const std::string& name) {
   std::string own(PATH_MAX, '\0');
   const ssize_t size = ::readlink("/proc/self/exe", own.data(), own.size());
   own.resize(static_cast<size_t>(std::max<ssize_t>(size, 0)));
   const size_t slash = own.rfind('/');
-  if (slash == std::string::npos) return "arch-extract";
+  if (slash == std::string::npos) return name;
   const std::string folder = own.substr(0, slash + 1);
-  // Programs that archctl becomes are installed in PREFIX/libexec/arch, it and arch-extract in PREFIX/bin.
-  for (const std::string& place : {folder + "arch-extract", folder + "../../bin/arch-extract"})
+  // Programs that archctl becomes are installed in PREFIX/libexec/arch, it and the workers in PREFIX/bin.
+  for (const std::string& place : {folder + name, folder + "../../bin/" + name})
     if (::access(place.c_str(), X_OK) == 0) return place;
-  return "arch-extract";
+  return name;
 }
 
 }  // namespace arch::document

@@ -1,8 +1,8 @@
-// Documents read by worker processes that can do nothing but read them (tools/arch-extract): the parent's side. A document that crashes
+// Documents read by worker processes that can do nothing but read them (tools/arch-extract, tools/arch-ocr): the parent's side. A document that crashes
 // its reader, takes too long or too much memory costs one worker, which is replaced, and is blamed alone.
 //
 // Threads   Any number of threads may call read() at once; as many documents are read at a time as there are workers, the others wait.
-// Bounds    read() returns within Options::wait and twice Limits::time and a few seconds for starting a worker, whatever the worker does.
+// Bounds    read() returns within Options::wait and twice Limits::time (times Options::patience) and Options::start, whatever the worker does.
 // Trust     An answer is parsed as hostile input. A worker that was taken over can still lie about the words of the documents that it
 //           is given until it is replaced (Options::documents_per_worker); it reaches nothing else.
 // Signals   A broken pipe raises no SIGPIPE here. Children are reaped by their own process id.
@@ -29,6 +29,10 @@ class Pool {
     Limits limits;  ///< memory_bytes is set when a worker starts, the others go with each document
     uint64_t documents_per_worker = 500;
     std::chrono::milliseconds wait{600'000};  ///< for a free worker
+    std::chrono::milliseconds start{30'000};  ///< for a worker to load its libraries on a busy host
+    /// How many times Limits::time may pass on the clock: above 1 for workers that count their processor's time, since they only get what
+    /// is left over.
+    uint32_t patience = 1;
     bool require_sandbox = true;  ///< refuse a worker that is not sealed; off only in builds with sanitizers
   };
   struct Stats {
@@ -60,7 +64,7 @@ class Pool {
   std::unique_ptr<State> state_;
 };
 
-/// Where arch-extract is: beside the running program, else in bin of the same prefix, else by $PATH.
-std::string worker_program();
+/// Where arch-extract, or another worker of ours, is: beside the running program, else in bin of the same prefix, else by $PATH.
+std::string worker_program(const std::string& name = "arch-extract");
 
 }  // namespace arch::document

@@ -53,6 +53,7 @@ class File {
   std::string media_type, tool = "arch", version{kReadersVersion};
   std::string text, why;
   Status status = Status::kRead;
+  bool for_ocr = false;  ///< as in DocumentText; of members nobody asks
 
   /// Appends text as long as there is room; false (and kOverLimit) when there is none. Invalid UTF-8 is repaired at the end.
   bool add(std::string_view more);
@@ -82,6 +83,7 @@ class File {
 
 // ── the formats; each reads `file.bytes` ──
 void read_pdf(File& file);
+void read_picture(File& file);  ///< its size alone
 void read_archive(File& file);  ///< zip, 7z, tar, and single files under gzip, bzip2, xz, zstd
 void read_ooxml(File& file);    ///< docx, xlsx, pptx and their templates and macro forms
 void read_odf(File& file);      ///< odt, ods, odp … as a zip

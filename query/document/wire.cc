@@ -62,6 +62,8 @@ std::string encode_head(const Hint& hint, const Limits& limits, uint64_t documen
   out.u64(limits.expansion_floor_bytes);
   out.u32(limits.members);
   out.u64(limits.document_bytes);
+  out.u64(limits.ocr_pixels);
+  out.u32(limits.ocr_pages);
   const auto cut = [](const std::string& text) { return std::string_view(text).substr(0, kHintBytes / 4); };
   out.sized(cut(hint.media_type));
   out.sized(cut(hint.filename));
@@ -81,6 +83,8 @@ Result<Request> parse_request(std::string_view payload) {
   out.limits.expansion_floor_bytes = in.u64();
   out.limits.members = in.u32();
   out.limits.document_bytes = in.u64();
+  out.limits.ocr_pixels = in.u64();
+  out.limits.ocr_pages = in.u32();
   out.hint.media_type = in.sized();
   out.hint.filename = in.sized();
   out.hint.charset = in.sized();
@@ -92,6 +96,7 @@ Result<Request> parse_request(std::string_view payload) {
 std::string encode(const DocumentText& text) {
   ByteWriter out;
   out.u8(static_cast<uint8_t>(text.status));
+  out.u8(text.for_ocr ? 1 : 0);
   for (const std::string* field : {&text.why, &text.media_type, &text.tool, &text.version, &text.text})
     out.sized(*field);
   out.varint(text.members.size());
@@ -110,6 +115,7 @@ Result<DocumentText> parse_response(std::string_view payload, const Limits& limi
   const uint8_t status = in.u8();
   bool statuses = known(status);
   out.status = static_cast<Status>(status);
+  out.for_ocr = in.u8() == 1;
   for (std::string* field : {&out.why, &out.media_type, &out.tool, &out.version, &out.text})
     *field = valid(in.sized());
   text_bytes += out.text.size();

@@ -18,7 +18,7 @@ enum class Kind : uint32_t {
   kRequest = 0x51525841,   // "AXRQ"
   kResponse = 0x53525841,  // "AXRS"
 };
-inline constexpr uint32_t kVersion = 1;
+inline constexpr uint32_t kVersion = 2;  // 2: OCR
 
 /// Exit status of a worker that could not get more memory; others are crashes.
 inline constexpr int kExitMemory = 71;

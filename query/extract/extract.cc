@@ -26,9 +26,10 @@ constexpr uint64_t kOpenedBytes = limits::kMessageBytes;
 constexpr uint64_t kDecodeBytes = 4 * limits::kTextBytes;
 // An HTML alternative is read beside the plain text when more than one in so many of its words is missing there.
 constexpr size_t kSaysMoreShare = 4;
-constexpr size_t kEmbeddedNames = 200;    // addresses of one embedded message that go into the text
-constexpr size_t kSniffBytes = 8u << 10;  // to tell text from binary
-constexpr size_t kDocuments = 1'000;      // attachments of one message that are read
+constexpr size_t kEmbeddedNames = 200;       // addresses of one embedded message that go into the text
+constexpr size_t kSniffBytes = 8u << 10;     // to tell text from binary
+constexpr size_t kPictureBytes = 10u << 10;  // as received; less is no page of text
+constexpr size_t kDocuments = 1'000;         // attachments of one message that are read
 
 bool starts_with(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
 bool ends_with(std::string_view text, std::string_view suffix) {
@@ -82,6 +83,14 @@ bool is_wordless(const Part& part) {
   return starts_with(part.media_type, "image/") || starts_with(part.media_type, "audio/") ||
          starts_with(part.media_type, "video/") || starts_with(part.media_type, "font/") ||
          one_of(part.media_type, kTypes);
+}
+
+// What OCR may find words in. The smallest pictures, which most mails carry in a signature, are not even named to it.
+bool is_picture(const Part& part) {
+  static constexpr std::array<std::string_view, 10> kTypes = {
+      "image/png", "image/x-png", "image/jpeg", "image/jpg",      "image/pjpeg",
+      "image/gif", "image/tiff",  "image/bmp",  "image/x-ms-bmp", "image/webp"};
+  return part.body_end - part.body_begin >= kPictureBytes && one_of(part.media_type, kTypes);
 }
 
 bool is_smime(const Part& part) {
@@ -404,6 +413,7 @@ class Extraction {
       open(decoded(message, part, limits::kMessageBytes), number, depth, true);
       return;
     }
+    if (is_picture(part)) return document(message, part, number);
     if (is_wordless(part)) return;
     const bool readable = is_html(part) || named_html(part) || is_plain_text(part);
     std::string text;

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -178,7 +177,8 @@ struct IndexWriter::State {
   Result<IndexStore::Batch> make_batch(std::vector<FeedEntry> entries, const std::function<bool()>& stop);
   /// What is known of the documents that `text` stands for: their words in place of the references, into `*expanded`, and of what
   /// types they are. Sets TextPiece::waiting. True when each of them is read.
-  Result<bool> take_in(MessageText* text, MessageText* expanded,
+  /// A picture that the message shows is of no type that it has attached.
+  Result<bool> take_in(const MessageInfo& message, MessageText* text, MessageText* expanded,
                        std::vector<std::pair<std::string, std::string>>* types) const;
   void add_headers(const mime::Message& parsed, MessageText* text) const;
 };
@@ -223,12 +223,12 @@ void IndexWriter::State::add_headers(const mime::Message& parsed, MessageText* t
   }
 }
 
-Result<bool> IndexWriter::State::take_in(MessageText* text, MessageText* expanded,
+Result<bool> IndexWriter::State::take_in(const MessageInfo& message, MessageText* text, MessageText* expanded,
                                          std::vector<std::pair<std::string, std::string>>* types) const {
   bool all_read = true;
   for (TextPiece& piece : *text) {
     if (piece.field != TextPiece::kDocument || piece.text.size() != 32) {
-      if (expanded != nullptr) expanded->push_back(piece);
+      expanded->push_back(piece);
       continue;
     }
     ARCH_TRY(auto document, archive.document(Digest::from_view(piece.text)));
@@ -238,15 +238,13 @@ Result<bool> IndexWriter::State::take_in(MessageText* text, MessageText* expande
       continue;
     }
     all_read = all_read && !document->unread();
-    types->emplace_back(document->media_type, std::string());
-    if (expanded == nullptr) continue;
-    if (!document->text.empty())
-      expanded->push_back({TextPiece::kAttachment, piece.part, std::move(document->text)});
-    for (KeptDocument::Member& member : document->members) {
-      types->emplace_back(member.media_type, member.name);
-      if (!member.name.empty()) expanded->push_back({TextPiece::kFileName, piece.part, std::move(member.name)});
-      if (!member.text.empty()) expanded->push_back({TextPiece::kAttachment, piece.part, std::move(member.text)});
-    }
+    const bool attached =
+        std::any_of(message.attachments.begin(), message.attachments.end(),
+                    [&](const MessageInfo::Attachment& attachment) { return attachment.part == piece.part; });
+    if (attached || document->media_type.compare(0, 6, "image/") != 0)
+      types->emplace_back(document->media_type, std::string());
+    for (const KeptDocument::Member& member : document->members) types->emplace_back(member.media_type, member.name);
+    append_pieces(std::move(*document), piece.part, expanded);
   }
   return all_read;
 }
@@ -269,16 +267,19 @@ class BulkReader {
   }
   ~BulkReader() { finish(); }
 
-  /// Once for each digest; waits while too much is on its way.
-  void add(const Digest& digest, std::string_view message, const std::string& part) {
-    if (!seen_.insert(digest).second) return;
+  /// Once for each digest that is not read yet; waits while too much is on its way.
+  Result<void> add(const Digest& digest, std::string_view message, const std::string& part) {
+    if (!seen_.insert(digest).second) return {};
+    ARCH_TRY(const bool known, archive_.has_document(digest));
+    if (known) return {};
     auto bytes = extract::part_bytes(message, part);
-    if (!bytes) return;
+    if (!bytes) return {};
     std::unique_lock<std::mutex> lock(mutex_);
     changed_.wait(lock, [this] { return waiting_bytes_ < kWaitingBytes; });
     waiting_bytes_ += bytes->bytes.size();
     queue_.emplace_back(digest, std::move(*bytes));
     changed_.notify_all();
+    return {};
   }
 
   void finish() {
@@ -360,12 +361,9 @@ Result<IndexStore::Batch> IndexWriter::State::make_batch(std::vector<FeedEntry> 
         ++given_up;
       }
       if (bulk)
-        for (const TextPiece& piece : read.text) {
-          if (piece.field != TextPiece::kDocument) continue;
-          const Digest digest = Digest::from_view(piece.text);
-          ARCH_TRY(auto known, archive.document(digest));
-          if (!known) bulk->add(digest, entry.bytes, piece.part);
-        }
+        for (const TextPiece& piece : read.text)
+          if (piece.field == TextPiece::kDocument)
+            ARCH_TRY_VOID(bulk->add(Digest::from_view(piece.text), entry.bytes, piece.part));
       std::string().swap(entry.bytes);
     }
   }
@@ -377,7 +375,7 @@ Result<IndexStore::Batch> IndexWriter::State::make_batch(std::vector<FeedEntry> 
     const DeliveryInfo& delivery = entry.delivery;
     if (entry.first) {
       MessageText expanded;
-      ARCH_TRY(bool all_read, take_in(&read.text, &expanded, &read.flags.types));
+      ARCH_TRY(bool all_read, take_in(entry.message, &read.text, &expanded, &read.flags.types));
       read.flags.unread = !all_read;
       Document document = maker.make(entry.message, expanded, read.people, read.flags);
       document.sequence = delivery.sequence;
@@ -416,19 +414,20 @@ Result<uint64_t> IndexWriter::take_documents(const std::function<bool()>& stop) 
   while (!stop || !stop()) {
     ARCH_TRY(auto fresh, s.archive.new_documents(kNewDocuments));
     if (fresh.empty()) break;
-    std::map<uint64_t, bool> numbers;  // rising
+    std::set<uint64_t> numbers;  // rising
     // What is not in a shard yet is looked at when it gets there, and finds the document then.
     for (const auto& [digest, number] : fresh)
-      if (number <= s.store->last_number()) numbers[number] = true;
+      if (number <= s.store->last_number()) numbers.insert(number);
     std::vector<Document> late;
-    for (const auto& [number, unused] : numbers) {
+    for (const uint64_t number : numbers) {
       ARCH_TRY(auto references, s.archive.documents_of(number));
       MessageText text;
       for (const auto& [part, digest] : references)
         text.push_back({TextPiece::kDocument, part, std::string(digest.view())});
       MessageText expanded;
       std::vector<std::pair<std::string, std::string>> types;
-      ARCH_TRY(bool all_read, s.take_in(&text, &expanded, &types));
+      ARCH_TRY(const MessageInfo message, s.archive.info(number));
+      ARCH_TRY(bool all_read, s.take_in(message, &text, &expanded, &types));
       Document document;
       document.number = number;
       document.terms = s.maker.documents(expanded, types, all_read);
@@ -441,40 +440,72 @@ Result<uint64_t> IndexWriter::take_documents(const std::function<bool()>& stop) 
   return taken;
 }
 
-Result<uint64_t> read_documents(Archive& archive, const DocumentReader& read, size_t most,
-                                const std::function<bool()>& stop) {
+namespace {
+
+// Its decoded bytes. Nothing: they are damaged, or on a volume that is away.
+Result<std::optional<extract::PartBytes>> bytes_of(const Archive& archive, const WaitingDocument& waiting) {
+  const auto bytes = [&]() -> Result<std::optional<extract::PartBytes>> {
+    ARCH_TRY(MessageInfo info, archive.info(waiting.message));
+    ARCH_TRY(std::string message, archive.get(info.digest));
+    std::string part = waiting.part;
+    if (part.empty()) {
+      ARCH_TRY(auto references, archive.documents_of(waiting.message));
+      for (const auto& [number, digest] : references)
+        if (digest == waiting.digest) part = number;
+    }
+    return extract::part_bytes(message, part);
+  }();
+  if (!bytes && (bytes.error().code == Code::kCorrupt || bytes.error().code == Code::kNotFound))
+    return std::optional<extract::PartBytes>();
+  return bytes;
+}
+
+Result<uint64_t> read_queue(
+    Archive& archive, DocumentQueue queue, size_t most, const std::function<bool()>& stop,
+    const std::function<Result<KeptDocument>(const Digest&, const extract::PartBytes&)>& read) {
   uint64_t count = 0;
-  std::set<Digest> tried;  // of which no bytes could be had
+  std::set<Digest> tried;  // of which no bytes could be had: they wait
   while (count < most && (!stop || !stop())) {
-    ARCH_TRY(auto waiting, archive.waiting_documents(kWaitingAtOnce + tried.size()));
+    ARCH_TRY(auto waiting, archive.waiting_documents(std::min(most, kWaitingAtOnce) + tried.size(), queue));
     std::erase_if(waiting, [&](const WaitingDocument& each) { return tried.count(each.digest) != 0; });
     if (waiting.empty()) break;
     for (const WaitingDocument& each : waiting) {
       if (count >= most || (stop && stop())) break;
-      const auto bytes = [&]() -> Result<std::optional<extract::PartBytes>> {
-        ARCH_TRY(MessageInfo info, archive.info(each.message));
-        ARCH_TRY(std::string message, archive.get(info.digest));
-        std::string part = each.part;
-        if (part.empty()) {
-          ARCH_TRY(auto references, archive.documents_of(each.message));
-          for (const auto& [number, digest] : references)
-            if (digest == each.digest) part = number;
-        }
-        return extract::part_bytes(message, part);
-      }();
-      if (!bytes && bytes.error().code != Code::kCorrupt && bytes.error().code != Code::kNotFound)
-        return tl::unexpected<Error>(bytes.error());
-      if (!bytes || !*bytes) {  // damaged, or on a volume that is away: it waits
+      ARCH_TRY(const auto part, bytes_of(archive, each));
+      if (!part) {
         tried.insert(each.digest);
         continue;
       }
-      const extract::PartBytes& part = **bytes;
-      ARCH_TRY(KeptDocument document, read(part.bytes, {part.media_type, part.filename, part.charset}));
+      ARCH_TRY(KeptDocument document, read(each.digest, *part));
       ARCH_TRY_VOID(archive.put_document(each.digest, document));
       ++count;
     }
   }
   return count;
+}
+
+}  // namespace
+
+Result<uint64_t> read_documents(Archive& archive, const DocumentReader& read, size_t most,
+                                const std::function<bool()>& stop) {
+  return read_queue(archive, DocumentQueue::kReaders, most, stop,
+                    [&](const Digest&, const extract::PartBytes& part) -> Result<KeptDocument> {
+                      return read(part.bytes, {part.media_type, part.filename, part.charset});
+                    });
+}
+
+Result<uint64_t> read_by_ocr(Archive& archive, const DocumentReader& read, size_t most,
+                             const std::function<bool()>& stop) {
+  return read_queue(
+      archive, DocumentQueue::kOcr, most, stop,
+      [&](const Digest& digest, const extract::PartBytes& part) -> Result<KeptDocument> {
+        ARCH_TRY(KeptDocument document, read(part.bytes, {part.media_type, part.filename, part.charset}));
+        ARCH_TRY(auto known, archive.document(digest));
+        if (!known) return document;
+        document.media_type = std::move(known->media_type);
+        document.members = std::move(known->members);
+        return document;
+      });
 }
 
 Result<uint64_t> IndexWriter::follow(const std::function<bool()>& stop,

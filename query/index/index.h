@@ -72,6 +72,9 @@ class IndexWriter {
 /// catalog before the next. Beside apply(), follow() and readers; one thread. Returns how many. Errors: the reader's, kIo, kFull.
 Result<uint64_t> read_documents(Archive& archive, const DocumentReader& read, size_t most,
                                 const std::function<bool()>& stop);
+/// The same for those that wait for OCR: what `read` makes of one joins what the other readers know of it.
+Result<uint64_t> read_by_ocr(Archive& archive, const DocumentReader& read, size_t most,
+                             const std::function<bool()>& stop);
 
 /// Begins a new, empty generation beside the one that serves readers; the next IndexWriter fills it, and readers turn to it when
 /// it has caught up. Errors: kTryAgain (a writer has the index), kIo, kFull.

@@ -49,6 +49,9 @@ std::string reading_text(const api::DocumentState& state, const Strings& strings
     case DocumentStatus::kCrashed:
       text = strings.read_crashed;
       break;
+    case DocumentStatus::kWaitsForOcr:
+      text = strings.read_ocr;
+      break;
   }
   return std::string(text);
 }

@@ -215,6 +215,7 @@ const Strings kFrench = {
     .read_over_limit = "Trop grand : lu en partie seulement",
     .read_unknown = "Format non lu",
     .read_crashed = "Illisible : la lecture a échoué",
+    .read_ocr = "Image, pas encore lue (OCR)",
     .read_members = "Fichiers internes non lus",
 };
 
@@ -426,6 +427,7 @@ const Strings kEnglish = {
     .read_over_limit = "Too large: read in part only",
     .read_unknown = "Format not read",
     .read_crashed = "Unreadable: reading it failed",
+    .read_ocr = "A picture, not read yet (OCR)",
     .read_members = "Files inside not read",
 };
 

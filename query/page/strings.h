@@ -36,7 +36,7 @@ namespace arch::page {
   X(content) X(mailbox) X(domain) X(last_year) X(volume) X(room_free) X(reserve) X(missing) X(kind_text)          \
   X(kind_images) X(kind_pdf) X(kind_office) X(kind_archives) X(kind_other) X(mailbox_note) X(imported) X(share)   \
   X(history_days) X(done) \
-  X(read_waiting) X(read_no_text) X(read_encrypted) X(read_broken) X(read_over_limit) X(read_unknown) X(read_crashed) X(read_members)
+  X(read_waiting) X(read_no_text) X(read_encrypted) X(read_broken) X(read_over_limit) X(read_unknown) X(read_crashed) X(read_ocr) X(read_members)
 // clang-format on
 
 struct Strings {

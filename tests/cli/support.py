@@ -55,10 +55,10 @@ class ArchiveTest(unittest.TestCase):
             self.put(f"{folder}/{number:04}.eml", mail(number))
         return os.path.join(self.root, folder)
 
-    def run_ctl(self, *words, archive=None, status=0, **more):
+    def run_ctl(self, *words, archive=None, status=0, timeout=120, **more):
         """Runs archctl and checks its exit status; nothing may end by a signal or speak of a fault of the program."""
         command = [program("archctl"), "--archive", archive or self.archive, *words]
-        done = subprocess.run(command, capture_output=True, env=self.environment, timeout=120, **more)
+        done = subprocess.run(command, capture_output=True, env=self.environment, timeout=timeout, **more)
         if status is self.statuses:  # a search that may find nothing yet
             self.assertIn(done.returncode, (0, 1))
             return done

@@ -165,11 +165,17 @@ class Documents(ArchiveTest):
         os.mkdir(bare)
         for name in ("archctl", "archctl-full", "archd", "arch-capture"):
             shutil.copy(program(name), bare)
-        self.put("mail/a.eml", with_document(1, "simple.pdf"))
         environment = {**self.environment, "PATH": "/usr/bin:/bin"}
-        done = subprocess.run([os.path.join(bare, "archctl"), "--archive", self.archive, "import", os.path.join(self.root, "mail")], capture_output=True, env=environment)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn(b"is not read", done.stderr)
+
+        def imported():
+            done = subprocess.run([os.path.join(bare, "archctl"), "--archive", self.archive, "import", os.path.join(self.root, "mail")], capture_output=True, env=environment)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return done.stderr
+
+        self.put("mail/plain.eml", with_document(2))
+        self.assertNotIn(b"is not read", imported(), "a reader is started when there is something to read")
+        self.put("mail/a.eml", with_document(1, "simple.pdf"))
+        self.assertIn(b"is not read", imported())
         self.assertEqual((self.total("numero1"), self.total("pervenche"), self.total("is:unread")), (1, 0, 1))
         self.assertEqual(self.counts(), (0, 1, 0))
         daemon = Daemon(self)  # with it: what waited is read

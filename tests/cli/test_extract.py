@@ -45,6 +45,7 @@ class Extract(unittest.TestCase):
     def test_every_document_as_json(self):
         names = sorted(entry.name for entry in os.scandir(self.root) if entry.is_file())
         names.remove("MANIFEST.tsv")
+        names.remove("OCR.tsv")
         names.remove("flate-bomb.pdf")
         done = extract("--json", *map(self.path, names), status=65)
         rows = [json.loads(line) for line in done.stdout.decode().splitlines()]
@@ -76,6 +77,15 @@ class Extract(unittest.TestCase):
         shown = extract("-", input=b"before \x1b]0;owned\x07\x1b[2J after\n").stdout
         self.assertNotIn(b"\x1b", shown)
         self.assertIn(b"after", shown)
+
+    def test_limits_are_those_of_the_configuration(self):
+        self.assertNotIn("immortelle", extract(self.path("nested.zip"), status=65).stdout.decode())
+        configuration = self.path("deep.toml")
+        with open(configuration, "w", encoding="utf-8") as file:
+            file.write("[documents]\ndepth = 8\n")
+        shown = extract(f"--config={configuration}", self.path("nested.zip")).stdout.decode()
+        os.remove(configuration)
+        self.assertIn("immortelle", shown)
 
     def test_no_archive_is_needed_and_none_is_made(self):
         empty = tempfile.mkdtemp(dir=self.root)

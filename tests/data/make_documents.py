@@ -4,6 +4,8 @@ protected ones, broken ones, and ones that attack. MANIFEST.tsv beside them says
 
   file  declared type  declared charset  status  words that must be found (parted by "|")  words that must not
 
+OCR.tsv says the same of those that OCR is given.
+
     make_documents.py --out DIR
 """
 import argparse
@@ -11,6 +13,7 @@ import base64
 import gzip
 import hashlib
 import io
+import math
 import os
 import random
 import struct
@@ -18,7 +21,7 @@ import tarfile
 import zipfile
 import zlib
 
-ROWS = []
+ROWS, OCR_ROWS = [], []
 OUT = "."
 
 
@@ -26,7 +29,8 @@ OUT = "."
 READERS = {"pdf": "pdf", "docx": "ooxml", "xlsx": "ooxml", "pptx": "ooxml", "odt": "odf", "ods": "odf", "odp": "odf", "doc": "ole", "xls": "ole",
            "ppt": "ole", "msg": "ole", "rtf": "rtf", "dat": "tnef", "html": "html", "xml": "xml", "fodt": "xml", "ics": "calendar",
            "vcf": "calendar", "eml": "mail", "mht": "mail", "emlx": "mail", "p7m": "smime", "zip": "archive", "7z": "archive", "tar": "archive",
-           "tgz": "archive", "gz": "archive", "txt": "plain", "csv": "plain"}
+           "tgz": "archive", "gz": "archive", "txt": "plain", "csv": "plain", "png": "picture", "tif": "picture",
+           "bmp": "picture"}
 SEED_BYTES = 60_000
 
 
@@ -40,6 +44,12 @@ def put(name, content, status="read", words=(), absent=(), declared="", charset=
             file.write(content)
     ROWS.append([name, declared, charset, status, "|".join(words), "|".join(absent)])
     return content
+
+
+# What it is without OCR, and with it.
+def put_picture(name, content, status="read", words=(), without="no_text"):
+    put(name, content, without)
+    OCR_ROWS.append([name, "", "", status, "|".join(words), ""])
 
 
 # ── containers ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -191,8 +201,8 @@ PAD = bytes.fromhex("28BF4E5E4E758A4164004E56FFFA01082E2E00B6D0683E802F0CA9FE645
 
 
 def pdf(content, font="<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>", catalog="", info="", extra=(),
-        password=None, kids="[3 0 R]", filters=""):
-    objects = ["<</Type/Catalog/Pages 2 0 R%s>>" % catalog, "<</Type/Pages/Kids%s/Count 1>>" % kids,
+        password=None, kids="[3 0 R]", filters="", count=1):
+    objects = ["<</Type/Catalog/Pages 2 0 R%s>>" % catalog, "<</Type/Pages/Kids%s/Count %d>>" % (kids, count),
                "<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>",
                (("<</Length %d%s>>" % (len(content), filters)).encode(), content), font, "<<%s>>" % info]
     objects += list(extra)
@@ -568,18 +578,157 @@ def make_archives():
     put("picture.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 50, "no_text")
 
 
+# ── pictures ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def arc(x, y, width, height, begin, end):
+    """Points of an ellipse around (x, y), degrees against the clock, 0 to the right."""
+    steps = max(8, int(abs(end - begin) / 6))
+    return [(x + width * math.cos(math.radians(begin + (end - begin) * i / steps)),
+             y + height * math.sin(math.radians(begin + (end - begin) * i / steps))) for i in range(steps + 1)]
+
+
+RING, HOOK = arc(5.2, 5, 4.3, 5, 0, 360), arc(5, 6, 4, 4, 180, 0)
+# Letters as a pen goes, on a baseline at 0, an x high 10: (width, strokes).
+LETTERS = {
+    "a": (9.5, [arc(4.4, 3, 3.6, 3, 0, 360), arc(4.6, 6.6, 3.5, 3.4, 150, 0) + [(8.1, 0)]]),
+    "b": (10.5, [[(1, 15), (1, 0)], RING]),
+    "c": (9.2, [arc(5.2, 5, 4.3, 5, 50, 310)]),
+    "d": (10.5, [[(9.5, 15), (9.5, 0)], RING]),
+    "e": (10, [[(0.9, 5), (9.4, 5)] + arc(5.2, 5, 4.3, 5, 0, 315)]),
+    "f": (6.5, [arc(5.9, 12.2, 2.6, 2.8, 60, 180) + [(3.3, 0)], [(0.6, 10), (6.2, 10)]]),
+    "g": (10.5, [RING, [(9.5, 10), (9.5, -1.5)] + arc(5.3, -1.5, 4.2, 3.5, 360, 205)]),
+    "h": (10, [[(1, 15), (1, 0)], HOOK + [(9, 0)]]),
+    "i": (3, [[(1.5, 10), (1.5, 0)], [(1.5, 14), (1.5, 14.4)]]),
+    "l": (3, [[(1.5, 15), (1.5, 0)]]),
+    "m": (15.6, [[(1, 10), (1, 0)], arc(4.3, 6.7, 3.3, 3.3, 180, 0) + [(7.6, 0)], arc(10.9, 6.7, 3.3, 3.3, 180, 0) + [(14.2, 0)]]),
+    "n": (10, [[(1, 10), (1, 0)], HOOK + [(9, 0)]]),
+    "o": (10, [RING]),
+    "p": (10.5, [[(1, 10), (1, -5)], RING]),
+    "q": (10.5, [[(9.5, 10), (9.5, -5)], RING]),
+    "r": (7, [[(1, 10), (1, 0)], arc(5, 6, 4, 4, 180, 70)]),
+    "s": (8.6, [arc(4.4, 7.5, 3, 2.5, 35, 270) + arc(4.4, 2.5, 3.3, 2.5, 90, -150)]),
+    "t": (6.8, [[(2.8, 13.5)] + arc(5.3, 2.6, 2.5, 2.6, 180, 290), [(0.5, 10), (6.2, 10)]]),
+    "u": (10, [[(1, 10)] + arc(5, 4, 4, 4, 180, 360), [(9, 10), (9, 0)]]),
+    "v": (9, [[(0.6, 10), (4.5, 0), (8.4, 10)]]),
+    "w": (13, [[(0.6, 10), (3.5, 0), (6.5, 10), (9.5, 0), (12.4, 10)]]),
+    "y": (9, [[(0.6, 10), (4.6, 0)], [(8.6, 10), (3, -5)]]),
+    "z": (9, [[(1, 10), (8, 10), (1, 0), (8, 0)]]),
+    " ": (6, []),
+}
+for letter, plain, stroke in (("é", "e", [(4.5, 12), (6.8, 15)]), ("è", "e", [(5.8, 12), (3.5, 15)]), ("à", "a", [(5.2, 12), (3, 15)])):
+    LETTERS[letter] = (LETTERS[plain][0], LETTERS[plain][1] + [stroke])
+
+
+def drawing(lines, scale=3.0, margin=40):
+    """(width, height, grey bytes) of black letters on white."""
+    width = int(max(sum(LETTERS[c][0] + 2 for c in line) for line in lines) * scale) + 2 * margin
+    height = int(len(lines) * 28 * scale) + 2 * margin
+    rows = [bytearray(b"\xff" * width) for _ in range(height)]
+    radius = 0.95 * scale
+    pen = [(dy, int(math.sqrt(radius * radius - dy * dy))) for dy in range(-int(radius), int(radius) + 1)]
+    for number, line in enumerate(lines):
+        left, base = margin, margin + (number * 28 + 18) * scale
+        for c in line:
+            advance, strokes = LETTERS[c]
+            for stroke in strokes:
+                for (x0, y0), (x1, y1) in zip(stroke, stroke[1:]):
+                    steps = max(1, int(math.hypot(x1 - x0, y1 - y0) * scale))
+                    for i in range(steps + 1):
+                        x = int(left + (x0 + (x1 - x0) * i / steps) * scale)
+                        y = int(base - (y0 + (y1 - y0) * i / steps) * scale)
+                        for dy, half in pen:
+                            rows[y + dy][x - half:x + half + 1] = bytes(2 * half + 1)
+            left += int((advance + 2) * scale)
+    return width, height, b"".join(rows)
+
+
+def png(width, height, grey, claimed=None, level=1):
+    def chunk(name, content):
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+    rows = b"".join(b"\0" + grey[y * width:(y + 1) * width] for y in range(height))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", *(claimed or (width, height)), 8, 0, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(rows, level)) + chunk(b"IEND", b""))
+
+
+def bmp(width, height, grey):
+    """8 bits, a palette of greys, from the bottom up."""
+    stride = (width + 3) // 4 * 4
+    rows = b"".join(grey[y * width:(y + 1) * width].ljust(stride, b"\0") for y in reversed(range(height)))
+    palette = b"".join(bytes((i, i, i, 0)) for i in range(256))
+    head = 14 + 40 + len(palette)
+    return (b"BM" + struct.pack("<IHHI", head + len(rows), 0, 0, head) + struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 0, len(rows), 2835, 2835, 256, 0)
+            + palette + rows)
+
+
+def tiff(pages):
+    """Uncompressed, a directory behind each page's bytes."""
+    out = bytearray(b"II*\0\0\0\0\0")
+    link = 4
+    for width, height, grey in pages:
+        place = len(out)
+        out += grey + b"\0" * (len(grey) % 2)
+        out[link:link + 4] = struct.pack("<I", len(out))
+        fields = ((256, 4, width), (257, 4, height), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, place), (277, 3, 1), (278, 4, height), (279, 4, len(grey)))
+        out += struct.pack("<H", len(fields)) + b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in fields)
+        link = len(out)
+        out += b"\0\0\0\0"
+    return bytes(out)
+
+
+def scanned_pdf(pages, info=""):
+    """A picture on each page, as a scanner writes them."""
+    kids, extra = [], []
+    for width, height, grey in pages:
+        first = 7 + len(extra)
+        kids.append("%d 0 R" % first)
+        high = 612 * height // width
+        show_it = b"q 612 0 0 %d 0 0 cm /I Do Q" % high
+        data = zlib.compress(grey)
+        extra += ["<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 %d]/Contents %d 0 R/Resources<</XObject<</I %d 0 R>>>>>>" % (high, first + 1, first + 2),
+                  (b"<</Length %d>>" % len(show_it), show_it),
+                  (b"<</Type/XObject/Subtype/Image/Width %d/Height %d/ColorSpace/DeviceGray/BitsPerComponent 8/Filter/FlateDecode/Length %d>>"
+                   % (width, height, len(data)), data)]
+    return pdf(b"", info=info, extra=extra, kids="[%s]" % " ".join(kids), count=len(kids))
+
+
+def make_pictures():
+    letter = drawing(["la marguerite et la capucine", "une lettre préparée à la mairie", "sunflower seeds for the meadow", "please send the parcel on monday"])
+    words = ["la marguerite et la capucine", "préparée à la mairie", "sunflower seeds", "on monday"]
+    put_picture("letter.png", png(*letter), words=words)
+    put_picture("letter.bmp", bmp(*letter), words=words)
+    second = drawing(["la primevère et la pensée", "daffodils in the garden"])
+    put_picture("fax.tif", tiff([letter, second]), words=["marguerite", "primevère", "daffodils"])
+    put_picture("scanned.pdf", scanned_pdf([second, letter], info="/Title(bordereau num\\351ris\\351)"),
+                words=["bordereau numérisé", "la primevère et la pensée", "daffodils in the garden", "marguerite"])
+    # What a screen shows: letters a fifth as high.
+    put_picture("screen.png", png(*drawing(["%s et la capucine de %s" % (a, b) for a in ("la marguerite", "une lettre", "le pommier") for b in ("paris", "mai", "pau", "nantes")],
+                                           scale=1.1, margin=60)), words=["marguerite", "pommier"])
+    blank = 500, 400, bytes(random.Random(7).choices(range(180, 256), k=500 * 400))  # light noise, as of a sheet without text
+    put_picture("blank.png", png(*blank), "no_text")
+    sound = png(*letter)
+    put_picture("truncated.png", sound[:len(sound) // 2], "broken")
+    # Attackers: they say little and unpack to much.
+    put_picture("giant.png", png(1, 1, b"\0", claimed=(60_000, 60_000)), "over_limit")
+    put_picture("flat.png", png(7_500, 8_000, bytes(7_500 * 8_000), level=9), "no_text")
+    put_picture("bomb.png", png(16_000, 16_000, bytes(16_000 * 16_000), level=9), "over_limit")
+    put_picture("pages.tif", tiff([(400, 300, b"\xff" * 120_000)] + [(1, 1, b"\0")] * 3_000), "over_limit")
+    put_picture("huge-page.pdf", pdf(b"0.5 g 0 0 99 99 re f").replace(b"[0 0 612 792]", b"[0 0 9000000 9000000]"), "over_limit")
+    put("logo.png", png(*drawing(["capucine"], scale=1.2, margin=10)), "no_text")
+
+
 def main():
     global OUT
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", required=True)
     OUT = parser.parse_args().out
     os.makedirs(OUT, exist_ok=True)
-    for make in (make_pdf, make_office, make_old_office, make_texts, make_mails, make_archives):
+    for make in (make_pdf, make_office, make_old_office, make_texts, make_mails, make_archives, make_pictures):
         make()
-    with open(os.path.join(OUT, "MANIFEST.tsv"), "w", encoding="utf-8") as manifest:
-        manifest.write("file\tdeclared\tcharset\tstatus\twords\tabsent\n")
-        for row in ROWS:
-            manifest.write("\t".join(one.replace("\t", "<TAB>") for one in row) + "\n")
+    for name, rows in (("OCR.tsv", OCR_ROWS), ("MANIFEST.tsv", ROWS)):
+        with open(os.path.join(OUT, name), "w", encoding="utf-8") as manifest:
+            manifest.write("file\tdeclared\tcharset\tstatus\twords\tabsent\n")
+            for row in rows:
+                manifest.write("\t".join(one.replace("\t", "<TAB>") for one in row) + "\n")
 
 
 if __name__ == "__main__":

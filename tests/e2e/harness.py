@@ -5,6 +5,8 @@ a recorder that sits between Postfix and the archive, the destination's copy com
 library only.
 """
 
+import contextlib
+import glob
 import hashlib
 import os
 import re
@@ -49,10 +51,19 @@ def free_port():
 
 
 class Scratch:
-    """A fresh directory, removed at the end unless ARCH_KEEP is set. Readable by all: Postfix works as another user."""
+    """A fresh directory, removed at the end unless ARCH_KEEP is set. Readable by all: Postfix works as another user. A test that is killed (by
+    ctest, when its time is over) leaves it; one that begins hours later removes it."""
+
+    PREFIX = "arch-e2e-"
+    STALE_S = 6 * 3600
 
     def __init__(self):
-        self.path = tempfile.mkdtemp(prefix="arch-e2e-")
+        for left in glob.glob(os.path.join(tempfile.gettempdir(), self.PREFIX + "*")):
+            with contextlib.suppress(FileNotFoundError):
+                state = os.stat(left)
+                if state.st_uid == os.getuid() and time.time() - state.st_mtime > self.STALE_S:
+                    shutil.rmtree(left, ignore_errors=True)
+        self.path = tempfile.mkdtemp(prefix=self.PREFIX)
         os.chmod(self.path, 0o755)
 
     def __enter__(self):

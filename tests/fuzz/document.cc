@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/mime/message.h"
+#include "query/document/format.h"
 #include "query/document/reader.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -21,6 +22,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::vector<Member> members;
   internal::File file(budget, members, bytes, {}, 0, {});
   file.media_type = ARCH_FUZZ_TYPE;
+  // A picture's reader goes by what the content is.
+  if (file.media_type.empty()) file.media_type = internal::media_type_of(internal::Format::kWordless, bytes, {});
   internal::ARCH_FUZZ_READER(file);
   uint64_t text = file.text.size();
   for (const Member& member : members) {

@@ -142,12 +142,13 @@ class DebTest(unittest.TestCase):
 
     def test_1_the_package_is_one_runtime_package(self):
         files = [line.split()[-1] for line in run("dpkg-deb", "-c", self.deb).splitlines()]
-        for file in ("./usr/bin/archd", "./usr/bin/arch-capture", "./usr/bin/arch-extract", "./usr/bin/archctl", "./usr/libexec/arch/archctl-full",
-                     "./usr/lib/systemd/system/archd.service",
+        for file in ("./usr/bin/archd", "./usr/bin/arch-capture", "./usr/bin/arch-extract", "./usr/bin/arch-ocr", "./usr/bin/archctl",
+                     "./usr/libexec/arch/archctl-full", "./usr/lib/systemd/system/archd.service",
                      "./usr/share/man/man8/archd.8.gz", "./usr/share/bash-completion/completions/archctl", "./etc/archd/archd.toml"):
             self.assertIn(file, files)
         self.assertFalse([file for file in files if "/include/" in file or file.endswith((".a", ".h", ".cmake"))])
         self.assertEqual(run("dpkg-deb", "-f", self.deb, "Package").strip(), "arch")
+        self.assertIn("tesseract-ocr-fra", run("dpkg-deb", "-f", self.deb, "Recommends"))
         depends = run("dpkg-deb", "-f", self.deb, "Depends")
         self.assertIn("librocksdb", depends)
         self.assertNotIn("-dev", depends)

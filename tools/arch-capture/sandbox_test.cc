@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -23,14 +24,26 @@ namespace {
 
 class Sandbox : public testing::Test {
  protected:
+  static constexpr const char* kParents = "ARCH_SANDBOX_TEST_DIRECTORY";
+
   void SetUp() override {
     GTEST_FLAG_SET(death_test_style, "threadsafe");
-    root_ = testing::TempDir() + "arch-sandbox-XXXXXX";
-    ASSERT_NE(mkdtemp(root_.data()), nullptr);
+    // The process of an attempt runs this again and ends where it cannot remove anything: it works in its parent's directory.
+    const char* parents = getenv(kParents);
+    root_ = parents != nullptr ? parents : testing::TempDir() + "arch-sandbox-XXXXXX";
+    if (parents != nullptr) {
+      journal_ = root_ + "/journal";
+      return;
+    }
+    ASSERT_NE(mkdtemp(root_.data()), nullptr);  // which fills the name in
     journal_ = root_ + "/journal";
     ASSERT_EQ(mkdir(journal_.c_str(), 0700), 0);
+    setenv(kParents, root_.c_str(), 1);
   }
-  void TearDown() override { std::filesystem::remove_all(root_); }
+  void TearDown() override {
+    unsetenv(kParents);
+    std::filesystem::remove_all(root_);
+  }
 
   // Ends the process: 0 when `attempt` gives `expected`, an errno or 0 for success.
   [[noreturn]] void behind_it(int expected, const std::function<int()>& attempt, bool in_thread = false) {

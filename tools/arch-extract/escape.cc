@@ -34,6 +34,9 @@
 #include <vector>
 
 #include "tools/arch-extract/worker.h"
+#if defined(ARCH_OCR)
+#include "tools/arch-ocr/ocr.h"
+#endif
 
 namespace {
 
@@ -275,5 +278,11 @@ int main(int argc, char** argv) {
       options.memory_bytes = std::strtoull(argv[i] + 15, nullptr, 10);
   }
   options.read = attempt;
+#if defined(ARCH_OCR)
+  // All that tesseract brings is there and was used before the seal.
+  arch::ocr::Reader reader;
+  if (!reader.load("eng")) return 1;
+  options.warm_up = [&reader] { reader.warm_up(); };
+#endif
   return arch::extract_worker::run_worker(options);
 }

@@ -1,6 +1,7 @@
 // Claim   Code that runs in a worker, whatever it is, reaches no file, network, process or memory but its own, cannot loosen its fetters,
 //         and cannot keep its parent busy.
-// Method  arch-extract-escape is a worker whose documents are system calls to be made; it is sealed by the code that seals arch-extract.
+// Method  arch-extract-escape is a worker whose documents are system calls to be made; it is sealed by the code that seals arch-extract;
+//         arch-ocr-escape is the same with all in it that arch-ocr holds.
 // Teeth   The same attempts are made in a worker that is not sealed, and must succeed there; those that this machine refuses to anyone
 //         are named, do not count, and at least 25 must count.
 #include <fcntl.h>
@@ -25,7 +26,8 @@ constexpr bool kOffered = false;
 constexpr bool kOffered = true;
 #endif
 
-class Escape : public testing::Test {
+// By the name of the program in which they are made.
+class Escape : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     if (!kOffered) GTEST_SKIP() << "no sandbox in a build with sanitizers";
@@ -37,9 +39,9 @@ class Escape : public testing::Test {
     if (!directory_.empty()) std::filesystem::remove_all(directory_);
   }
 
-  static std::unique_ptr<Pool> pool(bool sealed, const Limits& limits = {}) {
+  std::unique_ptr<Pool> pool(bool sealed, const Limits& limits = {}) {
     Pool::Options options;
-    options.program = std::string(ARCH_BINARY_DIR) + "/bin/arch-extract-escape";
+    options.program = std::string(ARCH_BINARY_DIR) + "/bin/" + GetParam();
     options.limits = limits;
     options.require_sandbox = sealed;
     if (!sealed) options.arguments = {"--unsealed"};
@@ -61,7 +63,7 @@ class Escape : public testing::Test {
   std::string directory_;
 };
 
-TEST_F(Escape, NoWayOutOfASealedWorker) {
+TEST_P(Escape, NoWayOutOfASealedWorker) {
   const auto open = pool(false), sealed = pool(true);
   ASSERT_TRUE(open && sealed);
   // A file that this process has open, unmarked: a worker must not inherit it even so.
@@ -110,7 +112,7 @@ TEST_F(Escape, NoWayOutOfASealedWorker) {
   ::close(leaked);
 }
 
-TEST_F(Escape, WhatHoldsItsParentUpIsEnded) {
+TEST_P(Escape, WhatHoldsItsParentUpIsEnded) {
   Limits limits;
   limits.time = milliseconds(500);
   limits.memory_bytes = 128ull << 20;
@@ -135,6 +137,12 @@ TEST_F(Escape, WhatHoldsItsParentUpIsEnded) {
   sealed->stop();
   EXPECT_LT(sealed->stats().peak_rss_bytes, 256ull << 20);
 }
+
+INSTANTIATE_TEST_SUITE_P(Workers, Escape, testing::Values("arch-extract-escape", "arch-ocr-escape"),
+                         [](const auto& one) {
+                           return std::string(one.param).find("ocr") == std::string::npos ? std::string("Extract")
+                                                                                          : std::string("Ocr");
+                         });
 
 }  // namespace
 }  // namespace arch::document

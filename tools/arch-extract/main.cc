@@ -33,5 +33,6 @@ int main(int argc, char** argv) {
   options.warm_up = arch::extract_worker::warm_up;
   options.sealed = arch::extract_worker::serve_data_files_only;
   options.read = arch::document::read_document;
+  options.version = arch::document::readers_version();
   return arch::extract_worker::run_worker(options);
 }

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "query/document/own_documents.h"
+#include "query/document/wire.h"
 
 namespace arch::document {
 namespace {
@@ -190,7 +191,8 @@ TEST(Pool, AProgramThatIsNoWorkerIsAnErrorNotAResult) {
 
 // Greets like a worker, then does what `script` says.
 std::string greeting_worker(const std::string& script) {
-  return fake_worker("printf 'AXHI\\001\\000\\000\\000\\005\\000\\000\\000\\000\\000\\000\\000\\001\\000\\002v1'\n" +
+  static_assert(wire::kVersion == 2, "the frames of the scripts below");
+  return fake_worker("printf 'AXHI\\002\\000\\000\\000\\005\\000\\000\\000\\000\\000\\000\\000\\001\\000\\002v1'\n" +
                      script);
 }
 
@@ -200,10 +202,10 @@ TEST(Pool, NonsenseSilenceAndFloodsEndWithTheDocument) {
     Status status;
   } cases[] = {
       {"head -c 16 >/dev/null; echo nonsense that is long enough to be a header", Status::kCrashed},
-      {"head -c 16 >/dev/null; printf 'AXRS\\001\\000\\000\\000\\001\\000\\000\\000\\000\\000\\000\\000\\377'; sleep "
+      {"head -c 16 >/dev/null; printf 'AXRS\\002\\000\\000\\000\\001\\000\\000\\000\\000\\000\\000\\000\\377'; sleep "
        "60",
        Status::kCrashed},
-      {"head -c 16 >/dev/null; printf 'AXRS\\001\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000\\100'; cat "
+      {"head -c 16 >/dev/null; printf 'AXRS\\002\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000\\100'; cat "
        "/dev/zero",
        Status::kCrashed},
       {"exec sleep 60", Status::kOverLimit},
@@ -232,12 +234,13 @@ TEST(Pool, ACrashInAUsedWorkerIsTriedAgainInAFreshOne) {
   DocumentText text;
   Pool::Options wanted = options();
   wanted.program = greeting_worker(
-      "head -c 90 >/dev/null\n"
-      "printf 'AXRS\\001\\000\\000\\000\\007\\000\\000\\000\\000\\000\\000\\000\\002\\000\\000\\000\\000\\000\\000'\n"
+      "head -c 102 >/dev/null\n"
+      "printf "
+      "'AXRS\\002\\000\\000\\000\\010\\000\\000\\000\\000\\000\\000\\000\\002\\000\\000\\000\\000\\000\\000\\000'\n"
       "head -c 1 >/dev/null; kill -SEGV $$");
   const auto pool = started(wanted);
   ASSERT_TRUE(pool);
-  // 16 of the frame, 52 of limits, 3 empty hints, 8 of the length, 11 bytes: 90.
+  // 16 of the frame, 64 of limits, 3 empty hints, 8 of the length, 11 bytes: 102.
   for (int i = 0; i < 3; ++i) {
     const auto read = pool->read(bytes_of("elevenbytes"), {});
     ASSERT_TRUE(read);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 
 #include "query/document/document.h"
 
@@ -17,7 +18,10 @@ struct Options {
   bool seal = true;               ///< off in the test of the sandbox alone, to see that its attempts are real
   std::function<void()> warm_up;  ///< opens all that the libraries will want; runs before the sandbox
   std::function<void()> sealed;   ///< runs behind it
+  /// Limits::time is the processor's, not the clock's: for one that runs only when nobody else wants to. `read` counts so, too.
+  bool processor_time = false;
   Read read;
+  std::string version;  ///< of what reads: one line, kept beside each text
 };
 
 /// The program's exit status: 0 when the pipe ended, 64 for frames that are none, 70 without a pipe.

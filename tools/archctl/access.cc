@@ -24,8 +24,12 @@ api::EngineOptions engine_options(const config::Config& config) {
   options.index.shard_messages = config.index_shard_messages;
   options.index.headers = config.index_headers;
   options.look_again = kNsPerSecond / 10;
-  if (auto reader = config::read_documents(config, &options); !reader)
-    std::fprintf(stderr, "archctl: text of PDF and office files is not read: %s\n", describe(reader.error()).c_str());
+  config::read_documents(
+      config,
+      [](const Error& error) {
+        std::fprintf(stderr, "archctl: text of PDF and office files is not read: %s\n", describe(error).c_str());
+      },
+      &options);
   return options;
 }
 

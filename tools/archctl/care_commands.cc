@@ -17,6 +17,7 @@
 #include "tools/common/stop.h"
 #include "tools/common/terminal.h"
 #include "tools/common/text.h"
+#include "tools/config/documents.h"
 
 namespace arch::ctl {
 namespace {
@@ -195,8 +196,9 @@ int run_reextract(const Invocation& invocation) {
   tool::ProgressLine line;
   auto archive = open_engine(invocation);
   if (archive) {
-    auto done = api::catch_up(**archive, engine_options(invocation.config), false, tool::stop_requested,
-                              show_progress(invocation, line));
+    api::EngineOptions options = engine_options(invocation.config);
+    options.wait_for_ocr = !invocation.has("no-wait");
+    auto done = api::catch_up(**archive, options, false, tool::stop_requested, show_progress(invocation, line));
     line.clear();
     if (!done) return complain_or_stopped(done.error());
   } else if (archive.error().code == Code::kTryAgain) {
@@ -213,8 +215,9 @@ int run_reextract(const Invocation& invocation) {
       if (auto refreshed = (*reader)->refresh(); !refreshed) return complain(refreshed.error());
       auto counts = (*reader)->document_counts();
       if (!counts) return complain(counts.error());
-      if (!*requested && counts->waiting == 0) break;
-      if (!invocation.has("quiet")) line.update("attachments that wait", counts->waiting, 0, false);
+      const uint64_t waiting = counts->waiting + counts->waiting_for_ocr;
+      if (!*requested && waiting == 0) break;
+      if (!invocation.has("quiet")) line.update("attachments that wait", waiting, 0, false);
     }
     line.clear();
   } else {
@@ -257,6 +260,9 @@ int run_config(const Invocation& invocation) {
   if (!checked.report_to.empty() && sendmail.rfind("inet:", 0) != 0 && sendmail.rfind("unix:", 0) != 0 &&
       ::access(sendmail.c_str(), X_OK) != 0)
     problem("report.sendmail: " + describe(fail_errno(errno, sendmail).value()));
+  if (checked.documents_read && checked.documents_ocr)
+    if (const std::string missing = config::ocr_problem(checked); !missing.empty())
+      problem("documents.ocr: " + missing);
   if (checked.mta_own_domains.empty() && !invocation.has("quiet"))
     std::fprintf(stderr, "archctl: note: mta.own_domains is empty: mail in, out and inside is not told apart\n");
   if (problems == 0 && !invocation.has("quiet"))

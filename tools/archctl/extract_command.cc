@@ -11,6 +11,7 @@
 #include "tools/archctl/command.h"
 #include "tools/common/terminal.h"
 #include "tools/common/text.h"
+#include "tools/config/documents.h"
 
 namespace arch::ctl {
 
@@ -93,16 +94,20 @@ nlohmann::ordered_json json_of(const std::string& path, uint64_t bytes, const do
           {"members", members}};
 }
 
-}  // namespace
-
-int run_extract(const Invocation& invocation) {
-  document::Pool::Options options;
-  options.program = document::worker_program();
+Result<std::unique_ptr<document::Pool>> start(document::Pool::Options options) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   options.require_sandbox = false;
 #endif
+  return document::Pool::start(std::move(options));
+}
+
+}  // namespace
+
+int run_extract(const Invocation& invocation) {
+  document::Pool::Options options = config::document_readers(invocation.config);
   const uint64_t most = options.limits.document_bytes;
-  auto pool = document::Pool::start(std::move(options));
+  auto pool = start(std::move(options));
+  std::unique_ptr<document::Pool> ocr;
   if (!pool) {
     const int status = complain(pool.error());
     return pool.error().code == Code::kNotFound ? EX_UNAVAILABLE : status;
@@ -124,6 +129,23 @@ int run_extract(const Invocation& invocation) {
     hint.charset = invocation.value("charset");
     auto read = (*pool)->read(std::as_bytes(std::span(*content)), hint);
     if (!read) return complain(read.error());
+    if (read->for_ocr && invocation.has("ocr")) {
+      if (!ocr) {
+        if (const std::string problem = config::ocr_problem(invocation.config); !problem.empty())
+          std::fprintf(stderr, "archctl: %s\n", tool::printable(problem).c_str());
+        auto started = start(config::ocr_readers(invocation.config));
+        if (!started) {
+          complain(started.error());
+          return EX_UNAVAILABLE;
+        }
+        ocr = std::move(*started);
+      }
+      auto seen = ocr->read(std::as_bytes(std::span(*content)), hint);
+      if (!seen) return complain(seen.error());
+      seen->media_type = std::move(read->media_type);
+      seen->members = std::move(read->members);
+      read = std::move(seen);
+    }
     unread = unread || read->unread();
     if (invocation.has("json"))
       std::printf("%s\n", json_of(path, content->size(), *read)

@@ -365,13 +365,17 @@ const std::vector<Command>& commands() {
        "read once, "
        "whatever number of mails has it; what is known of it stays until it has been read again. Without an option "
        "all "
-       "are; beside a running archd it asks archd to do it, and waits.",
+       "are; beside a running archd it asks archd to do it, and waits, also for OCR (documents.ocr), which reads "
+       "pictures and scans "
+       "behind all others.",
        {{"type", 0, "TYPE", "only those whose media type has this in it, such as pdf"},
         {"unread", 0, "", "only those that could not be read: encrypted, broken, over a limit, of unknown format"},
-        {"no-wait", 0, "", "beside archd: return at once"},
+        {"no-wait", 0, "", "beside archd: return at once; else: leave OCR to archd"},
         kQuiet},
        {{0, "read again, and searched"}, kUsage, kNoArchive, kReadError, kBusy},
-       {{"archctl reextract --type pdf", ""}, {"archctl search is:unread", "the mails that have some"}},
+       {{"archctl reextract --type pdf", ""},
+        {"archctl reextract --type image", "what came before documents.ocr was true"},
+        {"archctl search is:unread", "the mails that have some"}},
        0,
        0},
 
@@ -676,8 +680,10 @@ const std::vector<Command>& commands() {
        "why something was not read. Needs no archive and stores nothing. FILE may be \"-\" for standard input.\n\n"
        "The format is told by the content; declared type and name help where it says nothing. As in archd, the file "
        "is "
-       "read by arch-extract, a process that can open no other.",
-       {{"type", 0, "TYPE", "the media type that a mail would declare, e.g. application/pdf"},
+       "read by arch-extract, a process that can open no other, within the limits of [documents] in the "
+       "configuration.",
+       {{"ocr", 0, "", "pictures and scans as well, whether documents.ocr is true or not"},
+        {"type", 0, "TYPE", "the media type that a mail would declare, e.g. application/pdf"},
         {"charset", 0, "NAME", "the charset that a mail would declare"},
         {"name", 0, "NAME", "a file name in place of FILE's own"},
         {"json", 0, "", "one JSON object a file on stdout, for scripts"},
@@ -686,7 +692,7 @@ const std::vector<Command>& commands() {
         kUsage,
         {65, "something was not read: encrypted, broken, over a limit, or of an unknown format; it is named"},
         {66, "a FILE is missing"},
-        {69, "arch-extract is not to be found"},
+        {69, "arch-extract, or arch-ocr, is not to be found"},
         kReadError},
        {{"archctl extract devis.pdf", "what of it would be found"},
         {"archctl extract --json *.docx | jq -r 'select(.status!=\"read\") | .file'", "which would not"}},

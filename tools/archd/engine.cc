@@ -35,9 +35,10 @@ int run_engine(const Flags& flags) {
   options.pack_age = flags.configuration.pack_age;
   options.index.shard_messages = flags.configuration.index_shard_messages;
   options.index.headers = flags.configuration.index_headers;
-
-  if (auto reader = config::read_documents(flags.configuration, &options); !reader)
-    log("error", "text of PDF and office files is not read: " + describe(reader.error()));
+  config::read_documents(flags.configuration, {}, &options);  // the loop says when they cannot be read
+  if (options.ocr)
+    if (const std::string problem = config::ocr_problem(flags.configuration); !problem.empty())
+      log("warn", "documents.ocr: " + problem);
 
   capture::ServiceManager manager;
   if ((*archive)->rebuilding())

@@ -146,6 +146,17 @@ Result<std::vector<std::string>> as_header_names(const toml::node& node, const P
   }
   return names;
 }
+// They become one word of a command line, and names of files of tesseract's.
+Result<std::vector<std::string>> as_ocr_languages(const toml::node& node, const Place& place) {
+  ARCH_TRY(std::vector<std::string> languages, as_list(node, place));
+  for (const std::string& language : languages)
+    if (language.size() > 40 || !std::all_of(language.begin(), language.end(), [](char c) {
+          return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+        }))
+      return wrong(place, quoted(language) + " is no language of tesseract's", "write for example \"fra\"");
+  if (languages.empty()) return wrong(place, "no language", "write for example [\"fra\", \"eng\"]");
+  return languages;
+}
 // Domains compare in lower case.
 Result<std::vector<std::string>> as_domains(const toml::node& node, const Place& place) {
   ARCH_TRY(std::vector<std::string> domains, as_list(node, place));
@@ -290,6 +301,31 @@ const std::vector<Entry>& entries() {
         "Bytes unpacked of one in all, as a multiple of its own: a bomb is given up there.",
         [](const Config& c) { return std::to_string(c.documents_expansion); }},
        ARCH_SET(documents_expansion, as_number(node, place, 1, 10'000))},
+      {{"documents", "ocr", "boolean",
+        "Pictures and scans are read, too, by tesseract, behind everything else; those read before this was true: "
+        "archctl "
+        "reextract --type image, --type pdf.",
+        [](const Config& c) { return std::string(c.documents_ocr ? "true" : "false"); }},
+       ARCH_SET(documents_ocr, as_boolean(node, place))},
+      {{"documents", "ocr_languages", "list",
+        "Languages of the pictures, likeliest first, by tesseract's names; those not installed "
+        "(tesseract-ocr-NAME) are left out.",
+        [](const Config& c) { return list_text(c.documents_ocr_languages); }},
+       ARCH_SET(documents_ocr_languages, as_ocr_languages(node, place))},
+      {{"documents", "ocr_time", "duration",
+        "Longest time for one picture or scan, of the processor; a page may take half of it.",
+        [](const Config& c) { return quoted(tool::format_duration(c.documents_ocr_time)); }},
+       ARCH_SET(documents_ocr_time, as_duration(node, place, kNsPerSecond, 3'600 * kNsPerSecond))},
+      {{"documents", "ocr_memory_bytes", "size", "Most memory of the process that reads it.",
+        [](const Config& c) { return quoted(tool::format_size(c.documents_ocr_memory_bytes)); }},
+       ARCH_SET(documents_ocr_memory_bytes, as_size(node, place, 128 * kMiB, 16 * kGiB))},
+      {{"documents", "ocr_pages", "number", "Pages of a scan that are read.",
+        [](const Config& c) { return std::to_string(c.documents_ocr_pages); }},
+       ARCH_SET(documents_ocr_pages, as_number(node, place, 1, 10'000))},
+      {{"documents", "ocr_pixels", "number",
+        "Smaller pictures, width times height, are not read: logos, buttons, portraits.",
+        [](const Config& c) { return std::to_string(c.documents_ocr_pixels); }},
+       ARCH_SET(documents_ocr_pixels, as_number(node, place, 1, 1'000'000'000))},
       {{"http", "listen", "list",
         "Where the page, its API and the assistant's endpoint are served: unix:/PATH or inet:HOST:PORT of this "
         "machine, behind "

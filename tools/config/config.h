@@ -53,6 +53,12 @@ struct Config {
   uint64_t documents_text_bytes = 16ull << 20;
   uint64_t documents_depth = 3;
   uint64_t documents_expansion = 100;
+  bool documents_ocr = false;
+  std::vector<std::string> documents_ocr_languages = {"fra", "eng", "ara"};
+  UnixNs documents_ocr_time = 120 * kNsPerSecond;
+  uint64_t documents_ocr_memory_bytes = 384ull << 20;
+  uint64_t documents_ocr_pages = 50;
+  uint64_t documents_ocr_pixels = 100'000;
 
   std::vector<std::string> http_listen = {"inet:127.0.0.1:8025"};
   std::vector<std::string> http_hosts;

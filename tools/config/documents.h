@@ -1,13 +1,24 @@
-// The reader of attachments as [documents] of the configuration wants it.
+// The readers of attachments as [documents] of the configuration wants them.
 #pragma once
 
+#include <functional>
+#include <string>
+
 #include "query/api/engine_loop.h"
+#include "query/document/pool.h"
 #include "tools/config/config.h"
 
 namespace arch::config {
 
-/// Gives `options` a reader with the configured limits and workers; none when documents.read is false. Errors: as
-/// api::start_document_reader; `options` is left as it is, and attachments wait.
-Result<void> read_documents(const Config& config, api::EngineOptions* options);
+/// Program, number and limits of the workers; of those for OCR.
+document::Pool::Options document_readers(const Config& config);
+document::Pool::Options ocr_readers(const Config& config);
+
+/// What keeps OCR from reading all its languages on this machine, and what to install; empty: nothing. Runs arch-ocr.
+std::string ocr_problem(const Config& config);
+
+/// Gives `options` such readers (query/api/document_reader.h, also for `failed`); none when documents.read is false, none for OCR
+/// unless documents.ocr is true.
+void read_documents(const Config& config, std::function<void(const Error&)> failed, api::EngineOptions* options);
 
 }  // namespace arch::config
