@@ -40,19 +40,6 @@ Result<void> sync_path(const std::string& path, int flags) {
   return {};
 }
 
-Result<void> write_whole(const std::string& path, std::string_view text) {
-  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
-  if (file.get() < 0) return fail_errno(errno, "cannot create " + path);
-  while (!text.empty()) {
-    ssize_t written = ::write(file.get(), text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return fail_errno(errno, "cannot write " + path);
-    text.remove_prefix(static_cast<size_t>(written));
-  }
-  if (::fsync(file.get()) != 0) return fail_errno(errno, "cannot sync " + path);
-  return {};
-}
-
 Result<std::string> read_whole(const std::string& path) {
   Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) return fail_errno(errno, "cannot open " + path);
@@ -74,6 +61,19 @@ Result<std::string> read_whole(const std::string& path) {
 }
 
 }  // namespace
+
+Result<void> write_synced(const std::string& path, std::string_view text) {
+  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
+  if (file.get() < 0) return fail_errno(errno, "cannot create " + path);
+  while (!text.empty()) {
+    ssize_t written = ::write(file.get(), text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return fail_errno(errno, "cannot write " + path);
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+  if (::fsync(file.get()) != 0) return fail_errno(errno, "cannot sync " + path);
+  return {};
+}
 
 Result<void> sync_directory(const std::string& path) { return sync_path(path, O_RDONLY | O_DIRECTORY); }
 Result<void> sync_file(const std::string& path) { return sync_path(path, O_RDONLY); }
@@ -112,7 +112,7 @@ Result<void> write_state(const GenerationState& state) {
                {"shards", std::move(shards)}};
   std::string path = state.directory + "/state.json";
   std::string tmp = path + ".tmp";
-  ARCH_TRY_VOID(write_whole(tmp, root.dump(1) + "\n"));
+  ARCH_TRY_VOID(write_synced(tmp, root.dump(1) + "\n"));
   if (::rename(tmp.c_str(), path.c_str()) != 0) return fail_errno(errno, "cannot rename " + tmp);
   return sync_directory(state.directory);
 }

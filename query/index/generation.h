@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/base/result.h"
@@ -29,6 +30,11 @@ struct GenerationState {
   std::string directory;           ///< full path; not stored
 };
 
+/// The file of a sealed shard's columns (columns.h).
+inline std::string columns_name(const ShardState& shard) {
+  return "shard" + std::to_string(shard.first) + "-" + std::to_string(shard.last) + ".columns";
+}
+
 /// Name of the database of what became known about messages of sealed shards, beside the shards.
 inline constexpr const char* kLateName = "late";
 
@@ -45,6 +51,7 @@ std::string generation_directory(const std::string& index_directory, uint64_t nu
 // Files of the index. Xapian writes its own without engine/io, so these are plain system calls too.
 Result<void> sync_directory(const std::string& path);
 Result<void> sync_file(const std::string& path);
+Result<void> write_synced(const std::string& path, std::string_view bytes);  ///< replaces what was there
 Result<void> make_directory(const std::string& path);  ///< success when it is there
 Result<void> remove_tree(const std::string& path);     ///< success when it is not there
 

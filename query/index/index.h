@@ -21,6 +21,8 @@
 #include <vector>
 
 #include "engine/archive.h"
+#include "query/index/columns.h"
+#include "query/index/number_set.h"
 
 namespace arch::index {
 
@@ -84,11 +86,25 @@ struct Building {
 /// Errors: kIo, kCorrupt.
 Result<Building> building(const std::string& archive_directory);
 
-/// Sorted document numbers (message numbers), and what the result page needs of each.
-using Numbers = std::vector<uint64_t>;
-struct Column {
-  uint32_t date_s = 0;  ///< seconds since 1970, clamped
-  uint64_t mail_key = 0;
+/// The dates of every message of a view: for looking at those of many. Holds as long as it lives; any thread.
+class Dates {
+ public:
+  /// Seconds since 1970, clamped; 0 when the index does not have the message.
+  uint32_t of(uint64_t number) const {
+    for (size_t i = spans_.size(); i-- > 0;)
+      if (number >= spans_[i].first)
+        return number - spans_[i].first < spans_[i].dates.size() ? spans_[i].dates[number - spans_[i].first] : 0;
+    return 0;
+  }
+
+ private:
+  friend class IndexReader;
+  struct Span {
+    uint64_t first = 0;
+    std::span<const uint32_t> dates;
+    std::shared_ptr<const void> owner;
+  };
+  std::vector<Span> spans_;
 };
 
 class IndexReader {
@@ -105,21 +121,23 @@ class IndexReader {
   uint64_t partial() const;  ///< documents flagged partial
   uint64_t unread() const;   ///< documents with attachments whose text is not read
 
-  /// Message numbers that hold the term, rising. Missing term: empty. Errors: kTryAgain (the index moved on too often),
+  /// Message numbers that hold the term. Missing term: empty. Errors: kTryAgain (the index moved on too often),
   /// kCorrupt.
-  Result<Numbers> postings(const std::string& term) const;
+  Result<NumberSet> postings(const std::string& term) const;
   /// How often each of `numbers` (rising) holds the term, same order; 0 where it does not. Field terms and flags count 0.
   Result<std::vector<uint32_t>> counts(const std::string& term, const Numbers& numbers) const;
   /// How many documents, 0 when absent; a message with late recipients may count twice.
   uint64_t frequency(const std::string& term) const;
-  Result<Numbers> all() const;
+  Result<NumberSet> all() const;
   /// Terms that begin with `prefix`, rising, each once; stops when `each` returns false.
   Result<void> vocabulary(const std::string& prefix,
                           const std::function<bool(const std::string& term, uint64_t frequency)>& each) const;
-  /// Columns of these numbers (rising), same order.
-  Result<std::vector<Column>> columns(const Numbers& numbers) const;
+  bool contains(uint64_t number) const;  ///< whether the view has this message
+  Result<Dates> dates() const;
   /// Documents whose date lies in [from_s, to_s).
-  Result<Numbers> date_range(int64_t from_s, int64_t to_s) const;
+  Result<NumberSet> date_range(int64_t from_s, int64_t to_s) const;
+  /// Those of `among` that are copies of a message before them, rising.
+  Result<std::vector<Copy>> copies(const NumberSet& among) const;
 
  private:
   IndexReader();

@@ -10,7 +10,7 @@
 
 namespace arch::index {
 
-constexpr int kSchema = 3;
+constexpr int kSchema = 4;
 
 // Words. General: of subject, body, quoted text, file names, attachment text and the names of people; of their addresses
 // the whole and its domains only.
@@ -41,5 +41,6 @@ constexpr std::string_view kIsPartial = "XIpartial";
 constexpr std::string_view kIsUnread = "XIunread";  // when it was indexed; kIsRead says that it is over
 constexpr std::string_view kIsRead = "XIread";
 constexpr std::string_view kIsEncrypted = "XIencrypted";
+constexpr std::string_view kIsCopy = "XIcopy";  // a message with a lower number has the same mail key (values.h)
 
 }  // namespace arch::index
