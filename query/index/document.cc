@@ -166,6 +166,7 @@ TermList DocumentMaker::documents(const MessageText& text,
   for (const TextPiece& each : text) piece(each);
   for (const auto& [media_type, filename] : types) type(media_type, filename);
   if (all_read) add(kIsRead, {}, 0);
+  add(kLateText, {}, 1);
   return take();
 }
 

@@ -106,10 +106,13 @@ Result<void> write_state(const GenerationState& state) {
     }
     shards.push_back(std::move(one));
   }
+  json sequences = json::array();
+  for (const SequencesState& run : state.sequences) sequences.push_back({{"first", run.first}, {"last", run.last}});
   json root = {{"what", "derived: a generation of the full-text index"},
                {"schema", state.schema},
                {"complete", state.complete},
-               {"shards", std::move(shards)}};
+               {"shards", std::move(shards)},
+               {"sequences", std::move(sequences)}};
   std::string path = state.directory + "/state.json";
   std::string tmp = path + ".tmp";
   ARCH_TRY_VOID(write_synced(tmp, root.dump(1) + "\n"));
@@ -153,6 +156,13 @@ Result<GenerationState> read_state(const std::string& index_directory, uint64_t 
       if (shard.first == 0 || (!state.shards.empty() && shard.first <= state.shards.back().first)) return damaged();
       state.shards.push_back(std::move(shard));
     }
+    if (state.schema == kSchema)
+      for (const json& one : root.at("sequences")) {
+        const SequencesState run{one.at("first").get<uint64_t>(), one.at("last").get<uint64_t>()};
+        const uint64_t next = state.sequences.empty() ? 1 : state.sequences.back().last + 1;
+        if (run.first != next || run.last < run.first) return damaged();
+        state.sequences.push_back(run);
+      }
   } catch (const json::exception&) {
     return damaged();
   }

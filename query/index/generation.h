@@ -22,17 +22,26 @@ struct ShardState {
   uint64_t documents = 0;  ///< of a sealed one
 };
 
+struct SequencesState {
+  uint64_t first = 0, last = 0;  ///< message numbers
+};
+
 struct GenerationState {
   uint64_t number = 0;  ///< of gNNNN
   int schema = 0;
   bool complete = false;           ///< has once caught up with the archive
   std::vector<ShardState> shards;  ///< oldest first; the last one is open
+  std::vector<SequencesState> sequences;  ///< from message 1 on, without a gap
   std::string directory;           ///< full path; not stored
 };
 
 /// The file of a sealed shard's columns (columns.h).
 inline std::string columns_name(const ShardState& shard) {
   return "shard" + std::to_string(shard.first) + "-" + std::to_string(shard.last) + ".columns";
+}
+
+inline std::string sequences_name(const SequencesState& run) {
+  return "words" + std::to_string(run.first) + "-" + std::to_string(run.last) + ".seq";
 }
 
 /// Name of the database of what became known about messages of sealed shards, beside the shards.

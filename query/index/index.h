@@ -23,6 +23,7 @@
 #include "engine/archive.h"
 #include "query/index/columns.h"
 #include "query/index/number_set.h"
+#include "query/index/sequences.h"
 
 namespace arch::index {
 
@@ -42,6 +43,7 @@ struct Options {
   /// once. None: bulk waits like the rest.
   DocumentReader read_document;
   size_t reading_threads = 2;
+  uint64_t sequence_messages = 500;  ///< at the end of what came, so many are worth a file of sequences
   std::vector<std::string> headers;  ///< lower-case names of further header fields that are searched ("x-run-id")
 };
 
@@ -107,6 +109,9 @@ class Dates {
   std::vector<Span> spans_;
 };
 
+/// Of the messages first..last those whose text grew after they were indexed, by what is committed. Errors: kTryAgain, kCorrupt, kIo.
+Result<std::vector<LateText>> late_texts(const std::string& generation_directory, uint64_t first, uint64_t last);
+
 class IndexReader {
  public:
   /// Errors: kNotFound (no index yet: the answer says "0 indexed"), kCorrupt, kIo.
@@ -136,6 +141,12 @@ class IndexReader {
   Result<Dates> dates() const;
   /// Documents whose date lies in [from_s, to_s).
   Result<NumberSet> date_range(int64_t from_s, int64_t to_s) const;
+  /// Which of `candidates` hold the pattern, as far as sequences of words decide: what is left is in `undecided`, and their texts
+  /// decide. By two threads when they are many.
+  struct Looked {
+    NumberSet found, undecided;
+  };
+  Result<Looked> look(const WordPattern& pattern, const NumberSet& candidates) const;
   /// Those of `among` that are copies of a message before them, rising.
   Result<std::vector<Copy>> copies(const NumberSet& among) const;
 

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <map>
+#include <atomic>
 #include <mutex>
+#include <thread>
 #include <unordered_map>
 
 #include "engine/base/bytes.h"
@@ -20,6 +22,7 @@ namespace {
 
 // A writer commits a few times a second at most; a call that is overtaken so often is not going to end.
 constexpr int kAttempts = 10;
+constexpr size_t kGenerations = 4;  // whose files stay open; more are of archives that are looked at in passing
 
 struct Shard {
   std::string name;
@@ -58,6 +61,12 @@ class Sealed {
   size_t bytes_ = 0;
 };
 
+/// Tells a file from another that took its name.
+std::string identity_of(const struct stat& status) {
+  return be64(status.st_dev) + be64(status.st_ino) + be64(static_cast<uint64_t>(status.st_mtim.tv_sec)) +
+         be64(static_cast<uint64_t>(status.st_mtim.tv_nsec));
+}
+
 /// The sealed shards of a generation as they lie on disk now.
 Result<std::shared_ptr<Sealed>> sealed_of(const GenerationState& generation) {
   struct Known {
@@ -66,17 +75,13 @@ Result<std::shared_ptr<Sealed>> sealed_of(const GenerationState& generation) {
   };
   static std::mutex mutex;
   static std::map<std::string, Known> known;  // by directory
-  constexpr size_t kGenerations = 4;          // more are of archives that are looked at in passing
   std::string identity;
   for (const ShardState& shard : generation.shards) {
     if (!shard.sealed) continue;
     struct stat status {};
     const std::string path = generation.directory + "/" + columns_name(shard);
     if (::stat(path.c_str(), &status) != 0) return fail_errno(errno, "cannot read " + path);
-    for (const auto value : {static_cast<uint64_t>(shard.first), static_cast<uint64_t>(status.st_dev),
-                             static_cast<uint64_t>(status.st_ino), static_cast<uint64_t>(status.st_mtim.tv_sec),
-                             static_cast<uint64_t>(status.st_mtim.tv_nsec)})
-      identity += be64(value);
+    identity += be64(shard.first) + identity_of(status);
   }
   const std::lock_guard lock(mutex);
   const auto at = known.find(generation.directory);
@@ -94,6 +99,40 @@ Result<std::shared_ptr<Sealed>> sealed_of(const GenerationState& generation) {
   return made;
 }
 
+/// The files of sequences of a generation, opened once for all readers of the process. Null where one is not there any more or
+/// damaged: the texts decide then.
+std::vector<std::shared_ptr<const Sequences>> sequences_of(const std::string& directory,
+                                                           const std::vector<SequencesState>& runs) {
+  struct Known {
+    std::string identity;
+    std::shared_ptr<const Sequences> sequences;
+  };
+  static std::mutex mutex;
+  static std::map<std::string, std::map<std::string, Known>> known;  // by directory and name
+  std::vector<std::shared_ptr<const Sequences>> out;
+  std::map<std::string, Known> now;
+  const std::lock_guard lock(mutex);
+  std::map<std::string, Known>& before = known[directory];
+  for (const SequencesState& run : runs) {
+    const std::string name = sequences_name(run), path = directory + "/" + name;
+    struct stat status {};
+    Known one;
+    if (::stat(path.c_str(), &status) == 0) {
+      one.identity = identity_of(status);
+      if (const auto at = before.find(name); at != before.end() && at->second.identity == one.identity) {
+        one.sequences = at->second.sequences;
+      } else if (auto opened = Sequences::open(path, run.first, run.last)) {
+        one.sequences = *opened;
+      }
+    }
+    out.push_back(one.sequences);
+    now[name] = std::move(one);
+  }
+  before = std::move(now);
+  while (known.size() > kGenerations) known.erase(known.begin()->first == directory ? std::next(known.begin()) : known.begin());
+  return out;
+}
+
 /// Columns of the open shard, read from its values.
 struct OpenColumns {
   std::vector<uint32_t> dates;
@@ -108,6 +147,7 @@ struct IndexReader::State {
   std::vector<Shard> shards;  ///< the last is the open one
   std::shared_ptr<Sealed> sealed;
   std::shared_ptr<const OpenColumns> open_columns;  ///< null: not read yet
+  std::vector<SequencesState> runs;
   Xapian::Database late;
   bool has_late = false;
   uint64_t mark = 0;
@@ -176,6 +216,7 @@ Result<void> IndexReader::State::open_once() {
     sealed = std::move(columns);
     if (moved) open_columns = nullptr;
     opened = generation.directory;
+    runs = generation.sequences;
     mark = from_be64(raw);
     documents = count;
     return {};
@@ -437,6 +478,99 @@ Result<NumberSet> IndexReader::date_range(int64_t from_s, int64_t to_s) const {
     ARCH_TRY(NumberSet every, s.all());  // a number that is missing has no date either
     return intersect(out, every);
   });
+}
+
+namespace {
+
+// Throws what Xapian throws.
+std::vector<LateText> late_texts_of(const Xapian::Database& late, uint64_t first, uint64_t last) {
+  std::vector<LateText> out;
+  const std::string term(kLateText);
+  const Xapian::PostingIterator end = late.postlist_end(term);
+  Xapian::PostingIterator at = late.postlist_begin(term);
+  if (at != end) at.skip_to(static_cast<Xapian::docid>(first));
+  for (; at != end && *at <= last; ++at) out.push_back({*at, at.get_wdf()});
+  return out;
+}
+
+}  // namespace
+
+Result<std::vector<LateText>> late_texts(const std::string& generation_directory, uint64_t first, uint64_t last) {
+  const std::string path = generation_directory + "/" + kLateName;
+  return guarded(path, [&]() -> Result<std::vector<LateText>> {
+    return late_texts_of(Xapian::Database(path), first, last);
+  });
+}
+
+Result<IndexReader::Looked> IndexReader::look(const WordPattern& pattern, const NumberSet& candidates) const {
+  constexpr size_t kThreadsFrom = 4'000;
+  State& s = *state_;
+  ARCH_TRY(const std::vector<LateText> late, s.retrying([&]() -> Result<std::vector<LateText>> {
+    if (!s.has_late) return std::vector<LateText>();
+    return late_texts_of(s.late, 1, s.newest().last);
+  }));
+  const Numbers numbers = candidates.list();
+  struct Part {
+    std::span<const uint64_t> numbers;
+    std::shared_ptr<const Sequences> run;
+    Numbers found, undecided;
+  };
+  std::vector<Part> parts;
+  const auto runs = sequences_of(s.opened, s.runs);
+  size_t at = 0;
+  for (size_t i = 0; i < runs.size(); ++i) {
+    const size_t begin = at;
+    at = static_cast<size_t>(std::upper_bound(numbers.begin() + static_cast<std::ptrdiff_t>(begin), numbers.end(),
+                                              s.runs[i].last) -
+                             numbers.begin());
+    if (at == begin) continue;
+    parts.push_back({std::span(numbers).subspan(begin, at - begin), runs[i], {}, {}});
+  }
+  if (at < numbers.size()) parts.push_back({std::span(numbers).subspan(at), nullptr, {}, {}});
+  const auto decide = [&](Part* part) {
+    if (!part->run) {
+      part->undecided.assign(part->numbers.begin(), part->numbers.end());
+      return;
+    }
+    // What grew since the sequences were made.
+    const auto known = part->run->late();
+    Numbers kept;
+    std::span<const uint64_t> asked = part->numbers;
+    const auto below = [](const LateText& text, uint64_t number) { return text.number < number; };
+    auto grown = std::lower_bound(late.begin(), late.end(), part->run->first(), below);
+    if (grown != late.end() && grown->number <= part->run->last()) {
+      kept.reserve(asked.size());
+      for (uint64_t number : asked) {
+        while (grown != late.end() && grown->number < number) ++grown;
+        bool changed = false;
+        if (grown != late.end() && grown->number == number) {
+          const auto then = std::lower_bound(known.begin(), known.end(), number, below);
+          changed = then == known.end() || then->number != number || then->times != grown->times;
+        }
+        (changed ? part->undecided : kept).push_back(number);
+      }
+      asked = kept;
+    }
+    part->run->look(pattern, asked, &part->found, &part->undecided);
+  };
+  std::atomic<size_t> next{0};
+  const auto work = [&] {
+    for (size_t i = next.fetch_add(1); i < parts.size(); i = next.fetch_add(1)) decide(&parts[i]);
+  };
+  if (numbers.size() >= kThreadsFrom) {
+    std::thread other(work);
+    work();
+    other.join();
+  } else {
+    work();
+  }
+  Numbers found, undecided;
+  for (Part& part : parts) {
+    std::sort(part.undecided.begin(), part.undecided.end());
+    found.insert(found.end(), part.found.begin(), part.found.end());
+    undecided.insert(undecided.end(), part.undecided.begin(), part.undecided.end());
+  }
+  return Looked{NumberSet(std::move(found)), NumberSet(std::move(undecided))};
 }
 
 Result<std::vector<Copy>> IndexReader::copies(const NumberSet& among) const {

@@ -121,6 +121,7 @@ struct IndexStore::State {
   uint64_t first_with(uint64_t mail_key) const;
   Result<void> read_open_keys();
   Result<void> seal(uint64_t next_first);
+  Result<void> publish(const SequencesState& run);
   Result<void> sweep();
   Result<void> die(Error error);
 };
@@ -464,6 +465,22 @@ Result<void> IndexStore::State::seal(uint64_t next_first) {
   return {};
 }
 
+Result<void> IndexStore::State::publish(const SequencesState& run) {
+  std::vector<std::string> replaced;
+  std::vector<SequencesState>& runs = generation.sequences;
+  while (!runs.empty() && runs.back().first >= run.first) {
+    replaced.push_back(path_of(sequences_name(runs.back())));
+    runs.pop_back();
+  }
+  ARCH_CHECK(run.first == (runs.empty() ? 1 : runs.back().last + 1) && run.first <= run.last);
+  runs.push_back(run);
+  ARCH_TRY_VOID(sync_directory(generation.directory));
+  ARCH_TRY_VOID(write_state(generation));
+  for (const std::string& path : replaced)
+    if (path != path_of(sequences_name(run))) ARCH_TRY_VOID(remove_tree(path));  // who has it open keeps it
+  return {};
+}
+
 // What a crash left behind: a shard that state.json does not name yet, or no more.
 Result<void> IndexStore::State::sweep() {
   std::error_code error;
@@ -471,10 +488,11 @@ Result<void> IndexStore::State::sweep() {
   std::filesystem::directory_iterator entry(generation.directory, error);
   for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
     std::string name = entry->path().filename().string();
-    bool ours = name.compare(0, kShardPrefix.size(), kShardPrefix) == 0 ||
+    bool ours = name.compare(0, kShardPrefix.size(), kShardPrefix) == 0 || name.compare(0, 5, "words") == 0 ||
                 (name.size() > 4 && name.compare(name.size() - 4, 4, ".tmp") == 0);
     for (const ShardState& state : generation.shards)
       ours = ours && state.name != name && !(state.sealed && columns_name(state) == name);
+    for (const SequencesState& run : generation.sequences) ours = ours && sequences_name(run) != name;
     if (ours) orphans.push_back(entry->path().string());
   }
   if (error) return fail_errno(error.value(), "cannot list " + generation.directory);
@@ -511,6 +529,8 @@ Result<void> IndexStore::commit(const Batch& batch) {
   if (s.dead) return tl::unexpected<Error>(*s.dead);
   auto done = s.add_late(batch.late);
   if (done) done = s.add_documents(batch);
+  for (const SequencesState& run : batch.sequences)
+    if (done) done = s.publish(run);
   if (!done) return s.die(done.error());
   return {};
 }
@@ -522,6 +542,16 @@ Result<void> IndexStore::commit_late(const std::vector<Document>& documents) {
   if (!done) return s.die(done.error());
   return {};
 }
+
+Result<void> IndexStore::commit_sequences(const SequencesState& run) {
+  State& s = *state_;
+  if (s.dead) return tl::unexpected<Error>(*s.dead);
+  auto done = s.publish(run);
+  if (!done) return s.die(done.error());
+  return {};
+}
+
+const std::vector<SequencesState>& IndexStore::sequences() const { return state_->generation.sequences; }
 
 Result<void> IndexStore::set_complete() {
   State& s = *state_;

@@ -828,7 +828,29 @@ Result<NumberSet> Evaluation::candidates(const Leaf& leaf, const NumberSet* with
   return current ? std::move(*current) : Numbers();
 }
 
+// Sequences of words decide what they can, the texts the rest.
 Result<NumberSet> Evaluation::verified(const Leaf& leaf, const NumberSet& set) {
+  if (leaf.scope.people != People::kNone || reader_ == nullptr || set.empty()) return verified_by_text(leaf, set);
+  index::WordPattern pattern;
+  pattern.pieces = leaf.scope.pieces;
+  const Pattern::Words use = leaf.pattern.words(&pattern.sequence, &pattern.singles);
+  if (use == Pattern::Words::kNothing) return verified_by_text(leaf, set);
+  ARCH_TRY(index::IndexReader::Looked looked, reader_->look(pattern, set));
+  switch (use) {
+    case Pattern::Words::kAnswers: {
+      ARCH_TRY(NumberSet more, verified_by_text(leaf, looked.undecided));
+      return unite(looked.found, more);
+    }
+    case Pattern::Words::kFound: {
+      ARCH_TRY(NumberSet more, verified_by_text(leaf, subtract(set, looked.found)));
+      return unite(looked.found, more);
+    }
+    default:
+      return verified_by_text(leaf, unite(looked.found, looked.undecided));
+  }
+}
+
+Result<NumberSet> Evaluation::verified_by_text(const Leaf& leaf, const NumberSet& set) {
   const Numbers numbers = set.list();
   std::vector<char> found(numbers.size(), 0);
   std::atomic<uint64_t> without_text{0};

@@ -83,6 +83,7 @@ class Evaluation {
   Result<NumberSet> postings(const Leaf& leaf, const std::string& term, const NumberSet* within) const;
   Result<NumberSet> candidates(const Leaf& leaf, const NumberSet* within) const;
   Result<NumberSet> verified(const Leaf& leaf, const NumberSet& set);
+  Result<NumberSet> verified_by_text(const Leaf& leaf, const NumberSet& set);
   Result<bool> envelope_stands_for_to(const Leaf& leaf, const MessageInfo& message) const;
   Result<bool> people_match(const Leaf& leaf, const MessageInfo& message) const;
 

@@ -94,6 +94,15 @@ bool stand_near(const Pattern& one, const Pattern& other, uint64_t words, std::s
   return false;
 }
 
+Pattern::Words Pattern::words(std::vector<std::string>* sequence, std::vector<std::string>* singles) const {
+  if (!prefix_.empty()) return Words::kNothing;
+  *sequence = sequence_;
+  singles->assign(words_.begin(), words_.end());
+  if (sequence->empty() && singles->empty()) return Words::kNothing;
+  if (!joined_.empty()) return spelled_.empty() ? Words::kFound : Words::kNothing;
+  return spelled_.empty() ? Words::kAnswers : Words::kCandidates;
+}
+
 bool Pattern::found_in(std::string_view text) const {
   bool found = false;
   each(text, [&](size_t, size_t) {

@@ -27,6 +27,11 @@ class Pattern {
   /// Every word that begins so (folded) matches too; empty: none.
   void set_prefix(std::string prefix) { prefix_ = std::move(prefix); }
 
+  /// What sequences of words (query/index/sequences.h) can look for. kAnswers: found there is found, not found is not. kFound: found is
+  /// found, the rest is to be seen in the text. kCandidates: what is not found is not, the rest is to be seen. kNothing: of no use.
+  enum class Words : uint8_t { kAnswers, kFound, kCandidates, kNothing };
+  Words words(std::vector<std::string>* sequence, std::vector<std::string>* singles) const;
+
   bool found_in(std::string_view text) const;
   /// Calls back with the bytes of each match, in the order of their ends; phrases do not overlap. Ends early on false.
   void each(std::string_view text, const std::function<bool(size_t begin, size_t end)>& match) const;
