@@ -32,7 +32,8 @@ void expect_same(const NumberSet& set, const Model& model) {
   });
   std::reverse(falling.begin(), falling.end());
   ASSERT_EQ(falling, list_of(model));
-  for (uint64_t number : {0, 1, 63, 64, 65, 4095, 4096, 99'999'999}) ASSERT_EQ(set.contains(number), model.count(number) == 1);
+  for (uint64_t number : {0, 1, 63, 64, 65, 4095, 4096, 99'999'999})
+    ASSERT_EQ(set.contains(number), model.count(number) == 1);
 }
 
 TEST(NumberSets, AreWhatTheirOperationsSay) {

@@ -245,8 +245,7 @@ Result<bool> IndexWriter::State::take_in(MessageText* text, MessageText* expande
     all_read = all_read && !document->unread();
     types->emplace_back(document->media_type, std::string());
     if (expanded == nullptr) continue;
-    if (!document->text.empty())
-      expanded->push_back({TextPiece::kAttachment, piece.part, std::move(document->text)});
+    if (!document->text.empty()) expanded->push_back({TextPiece::kAttachment, piece.part, std::move(document->text)});
     for (KeptDocument::Member& member : document->members) {
       types->emplace_back(member.media_type, member.name);
       if (!member.name.empty()) expanded->push_back({TextPiece::kFileName, piece.part, std::move(member.name)});
@@ -541,8 +540,7 @@ Result<uint64_t> IndexWriter::follow(const std::function<bool()>& stop,
       }
       ARCH_TRY(IndexStore::Batch batch, s.make_batch(std::move(entries), stop));
       fed = batch.mark;
-      while (!batch.documents.empty() &&
-             batch.documents.back().number >= sequenced + SequenceWriter::kMessages) {
+      while (!batch.documents.empty() && batch.documents.back().number >= sequenced + SequenceWriter::kMessages) {
         ARCH_TRY(const SequencesState run, s.write_sequences(sequenced + 1, batch.documents.back().number));
         sequenced = run.last;
         batch.sequences.push_back(run);

@@ -29,10 +29,10 @@ struct SequencesState {
 struct GenerationState {
   uint64_t number = 0;  ///< of gNNNN
   int schema = 0;
-  bool complete = false;           ///< has once caught up with the archive
-  std::vector<ShardState> shards;  ///< oldest first; the last one is open
+  bool complete = false;                  ///< has once caught up with the archive
+  std::vector<ShardState> shards;         ///< oldest first; the last one is open
   std::vector<SequencesState> sequences;  ///< from message 1 on, without a gap
-  std::string directory;           ///< full path; not stored
+  std::string directory;                  ///< full path; not stored
 };
 
 /// The file of a sealed shard's columns (columns.h).
@@ -61,7 +61,7 @@ std::string generation_directory(const std::string& index_directory, uint64_t nu
 Result<void> sync_directory(const std::string& path);
 Result<void> sync_file(const std::string& path);
 Result<void> write_synced(const std::string& path, std::string_view bytes);  ///< replaces what was there
-Result<void> make_directory(const std::string& path);  ///< success when it is there
-Result<void> remove_tree(const std::string& path);     ///< success when it is not there
+Result<void> make_directory(const std::string& path);                        ///< success when it is there
+Result<void> remove_tree(const std::string& path);                           ///< success when it is not there
 
 }  // namespace arch::index

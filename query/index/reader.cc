@@ -3,8 +3,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <map>
 #include <atomic>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <unordered_map>
@@ -129,7 +129,8 @@ std::vector<std::shared_ptr<const Sequences>> sequences_of(const std::string& di
     now[name] = std::move(one);
   }
   before = std::move(now);
-  while (known.size() > kGenerations) known.erase(known.begin()->first == directory ? std::next(known.begin()) : known.begin());
+  while (known.size() > kGenerations)
+    known.erase(known.begin()->first == directory ? std::next(known.begin()) : known.begin());
   return out;
 }
 
@@ -142,7 +143,7 @@ struct OpenColumns {
 }  // namespace
 
 struct IndexReader::State {
-  std::string directory;  ///< ARCHIVE/index
+  std::string directory;      ///< ARCHIVE/index
   std::string opened;         ///< directory of the generation
   std::vector<Shard> shards;  ///< the last is the open one
   std::shared_ptr<Sealed> sealed;
@@ -412,8 +413,7 @@ Result<std::shared_ptr<const OpenColumns>> IndexReader::State::read_open() {
   const Xapian::ValueIterator end = shard.db.valuestream_end(kColumnSlot);
   for (Xapian::ValueIterator at = shard.db.valuestream_begin(kColumnSlot); at != end; ++at) {
     uint64_t key = 0;
-    if (at.get_docid() > columns->dates.size() ||
-        !decode_column(*at, &columns->dates[at.get_docid() - 1], &key))
+    if (at.get_docid() > columns->dates.size() || !decode_column(*at, &columns->dates[at.get_docid() - 1], &key))
       return damaged();
   }
   const Xapian::ValueIterator copies_end = shard.db.valuestream_end(kFirstSlot);
@@ -497,9 +497,8 @@ std::vector<LateText> late_texts_of(const Xapian::Database& late, uint64_t first
 
 Result<std::vector<LateText>> late_texts(const std::string& generation_directory, uint64_t first, uint64_t last) {
   const std::string path = generation_directory + "/" + kLateName;
-  return guarded(path, [&]() -> Result<std::vector<LateText>> {
-    return late_texts_of(Xapian::Database(path), first, last);
-  });
+  return guarded(
+      path, [&]() -> Result<std::vector<LateText>> { return late_texts_of(Xapian::Database(path), first, last); });
 }
 
 Result<IndexReader::Looked> IndexReader::look(const WordPattern& pattern, const NumberSet& candidates) const {
@@ -520,9 +519,9 @@ Result<IndexReader::Looked> IndexReader::look(const WordPattern& pattern, const 
   size_t at = 0;
   for (size_t i = 0; i < runs.size(); ++i) {
     const size_t begin = at;
-    at = static_cast<size_t>(std::upper_bound(numbers.begin() + static_cast<std::ptrdiff_t>(begin), numbers.end(),
-                                              s.runs[i].last) -
-                             numbers.begin());
+    at = static_cast<size_t>(
+        std::upper_bound(numbers.begin() + static_cast<std::ptrdiff_t>(begin), numbers.end(), s.runs[i].last) -
+        numbers.begin());
     if (at == begin) continue;
     parts.push_back({std::span(numbers).subspan(begin, at - begin), runs[i], {}, {}});
   }

@@ -126,7 +126,9 @@ class Vocabulary {
       return slot.word - 1;
     }
   }
-  std::string_view word(uint32_t i) const { return std::string_view(bytes_).substr(entries_[i].at, entries_[i].size); }
+  std::string_view word(uint32_t i) const {
+    return std::string_view(bytes_).substr(entries_[i].at, entries_[i].size);
+  }
   uint32_t count(uint32_t i) const { return entries_[i].count; }
   uint32_t size() const { return static_cast<uint32_t>(entries_.size()); }
 
@@ -324,10 +326,11 @@ std::string Sequences::code_of(std::string_view word) const {
     return ByteReader(words_.substr(std::min<size_t>(place, words_.size())));
   };
   // The last bucket whose first word is not behind this one.
-  const auto behind = std::upper_bound(buckets_.begin(), buckets_.end(), word, [&](std::string_view wanted, uint32_t b) {
-    ByteReader reader = from(b);
-    return wanted < reader.raw(reader.u8());
-  });
+  const auto behind =
+      std::upper_bound(buckets_.begin(), buckets_.end(), word, [&](std::string_view wanted, uint32_t b) {
+        ByteReader reader = from(b);
+        return wanted < reader.raw(reader.u8());
+      });
   if (behind == buckets_.begin()) return {};
   ByteReader reader = from(*(behind - 1));
   std::string at;
@@ -351,19 +354,19 @@ std::string_view Sequences::text_of(uint64_t number) const {
 
 void Sequences::look(const WordPattern& pattern, std::span<const uint64_t> numbers, Numbers* found,
                      Numbers* undecided) const {
-  std::vector<std::string> wanted;
-  bool all_coded = true;
-  const auto add = [&](const std::vector<std::string>& words) {
+  struct Wanted {
     std::string code;
+    bool certain = true;  // else words without a code of their own are in it: which ones, the text says
+  };
+  std::vector<Wanted> wanted;
+  const auto add = [&](const std::vector<std::string>& words) {
+    Wanted one;
     for (const std::string& word : words) {
-      const std::string one = code_of(word);
-      if (one.empty()) {
-        all_coded = false;
-        return;
-      }
-      code += one;
+      const std::string code = code_of(word);
+      one.certain = one.certain && !code.empty();
+      one.code += code.empty() ? std::string(1, static_cast<char>(kRare)) : code;
     }
-    if (!code.empty()) wanted.push_back(std::move(code));
+    if (!words.empty()) wanted.push_back(std::move(one));
   };
   add(pattern.sequence);
   for (const std::string& single : pattern.singles) add({single});
@@ -387,17 +390,19 @@ void Sequences::look(const WordPattern& pattern, std::span<const uint64_t> numbe
       undecided->push_back(number);
       continue;
     }
-    bool holds = false;
-    for (const std::string& code : wanted) {
-      size_t at = find_code(text, code, stops_, 0);
+    bool holds = false, may = false;
+    for (const Wanted& one : wanted) {
+      size_t at = find_code(text, one.code, stops_, 0);
       while (at != std::string_view::npos && !anywhere && !piece_counts(text, at))
-        at = find_code(text, code, stops_, at + 1);
-      holds = at != std::string_view::npos;
+        at = find_code(text, one.code, stops_, at + 1);
+      if (at == std::string_view::npos) continue;
+      holds = one.certain;
+      may = true;
       if (holds) break;
     }
     if (holds) {
       found->push_back(number);
-    } else if (!all_coded) {
+    } else if (may) {
       undecided->push_back(number);
     }
   }

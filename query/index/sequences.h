@@ -29,8 +29,8 @@ struct LateText {
 /// Gathers messages by rising number without a gap and writes their file. One thread.
 class SequenceWriter {
  public:
-  static constexpr uint64_t kMessages = 16'000;          ///< of one file at most
-  static constexpr uint64_t kWords = 16u << 20;          ///< likewise: what it holds in memory is four times as much
+  static constexpr uint64_t kMessages = 16'000;  ///< of one file at most
+  static constexpr uint64_t kWords = 16u << 20;  ///< likewise: what it holds in memory is four times as much
   static constexpr uint32_t kLeast = 4;
 
   explicit SequenceWriter(uint64_t first);

@@ -34,7 +34,7 @@ class IndexStore {
     std::vector<Document> documents;  ///< rising numbers, each above last_number()
     std::vector<Document> late;       ///< of numbers up to last_number(); only number and terms count
     uint64_t mark = 0;
-    Digest mark_digest;  ///< of the message of delivery `mark`
+    Digest mark_digest;                     ///< of the message of delivery `mark`
     std::vector<SequencesState> sequences;  ///< files that were written, to be published: commit_sequences()
     size_t size() const { return documents.size() + late.size(); }
   };

@@ -40,7 +40,7 @@ constexpr std::string_view kHasBcc = "XHbcc";
 constexpr std::string_view kIsPartial = "XIpartial";
 constexpr std::string_view kIsUnread = "XIunread";  // when it was indexed; kIsRead says that it is over
 constexpr std::string_view kIsRead = "XIread";
-constexpr std::string_view kLateText = "XItext";   // of late/: text joined it, as often as its count says
+constexpr std::string_view kLateText = "XItext";  // of late/: text joined it, as often as its count says
 constexpr std::string_view kIsEncrypted = "XIencrypted";
 constexpr std::string_view kIsCopy = "XIcopy";  // a message with a lower number has the same mail key (values.h)
 

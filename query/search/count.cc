@@ -107,7 +107,8 @@ const std::vector<std::string_view>& count_keys() {
   return keys;
 }
 
-void count_periods(const Mails& mails, const std::string& timezone, size_t letters, size_t limit, CountAnswer* answer) {
+void count_periods(const Mails& mails, const std::string& timezone, size_t letters, size_t limit,
+                   CountAnswer* answer) {
   auto zone = query::Timezone::load(timezone);
   const query::Timezone used = zone ? std::move(*zone) : query::Timezone();
   // Quarters of an hour first: where a day begins is asked once for each.

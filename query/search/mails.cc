@@ -33,8 +33,7 @@ Result<DateOf> dates_of(const Archive& archive, const index::IndexReader* reader
   if (unseen.empty()) return out;
   ARCH_TRY(const std::vector<MessageInfo> infos, archive.infos(unseen.list()));
   for (const MessageInfo& info : infos)
-    out.unseen[info.number] =
-        static_cast<uint32_t>(std::clamp<int64_t>(info.date / kNsPerSecond, 0, UINT32_MAX));
+    out.unseen[info.number] = static_cast<uint32_t>(std::clamp<int64_t>(info.date / kNsPerSecond, 0, UINT32_MAX));
   return out;
 }
 

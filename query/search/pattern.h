@@ -1,6 +1,7 @@
 // What one word or phrase of a query matches in running text: the text decides what the index could only propose.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -20,7 +21,11 @@ class Pattern {
   static Pattern exact(std::string_view text);
 
   /// A single word that matches too (folded).
-  void add_word(std::string word) { words_.insert(std::move(word)); }
+  void add_word(std::string word) {
+    if (word.empty()) return;
+    begins_.set(static_cast<unsigned char>(word[0]));
+    words_.insert(std::move(word));
+  }
   /// Words that stand close together and are this when written without what separates them (folded): one sign, or, where there
   /// are digits in it, also a blank and brackets.
   void add_joined(std::string word);
@@ -42,6 +47,7 @@ class Pattern {
   std::vector<std::string> spelled_;   // exact(): the same words with accents
   std::vector<uint32_t> borders_;      // Knuth, Morris, Pratt: longest proper prefix that is a suffix
   std::unordered_set<std::string> words_;
+  std::bitset<256> begins_;  // first bytes of words_: most words of a text are turned away without hashing
   struct Joined {
     std::string word;
     bool number;  // it has digits

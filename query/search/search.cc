@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "query/search/chunks.h"
 #include "query/search/facets.h"
 #include "query/search/searcher_state.h"
 #include "query/search/snippet.h"
@@ -27,7 +28,8 @@ bool better(const Entry& a, const Entry& b) { return a.score != b.score ? a.scor
 
 // The first `count` in the order wanted: what is behind the last of them so far is not kept at all.
 template <class Before>
-std::vector<Entry> first_of(const Mails& mails, const std::vector<float>& scores, size_t count, const Before& before) {
+std::vector<Entry> first_of(const Mails& mails, const std::vector<float>& scores, size_t count,
+                            const Before& before) {
   std::vector<Entry> out;
   if (count == 0) return out;
   const size_t most = 2 * count + 64;
@@ -233,24 +235,27 @@ Result<Answer> Searcher::search(const Request& request) {
     places[entries[i].number] = page.size();
     page.push_back(entries[i].number);
   }
-  ARCH_TRY(std::vector<MessageInfo> infos, s.archive.infos(page));
-  for (MessageInfo& info : infos) {
-    answer.hits.emplace_back();
-    answer.hits.back().message = std::move(info);
-  }
+  answer.hits.resize(page.size());
+  const std::vector<Wanted> wanted = request.snippets ? evaluation.wanted() : std::vector<Wanted>();
+  // A row and a text of each are read and unpacked: most of the time of an answer.
+  constexpr size_t kHitsAtOnce = 8;
+  const auto read = [&](size_t first, size_t last) -> Result<void> {
+    const std::vector<uint64_t> numbers(page.begin() + static_cast<std::ptrdiff_t>(first),
+                                        page.begin() + static_cast<std::ptrdiff_t>(last));
+    ARCH_TRY(std::vector<MessageInfo> infos, s.archive.infos(numbers));
+    for (size_t i = 0; i < infos.size(); ++i) answer.hits[first + i].message = std::move(infos[i]);
+    if (!request.snippets) return {};
+    ARCH_TRY(const std::vector<MessageText> texts,
+             s.archive.texts(numbers));  // empty: the index has not been there yet
+    for (size_t i = 0; i < texts.size(); ++i) answer.hits[first + i].snippet = make_snippet(texts[i], wanted);
+    return {};
+  };
+  ARCH_TRY_VOID(in_chunks(page.size(), read, kHitsAtOnce));
   for (const Mails::Hidden& hidden : mails.hidden) {
     const auto place = places.find(hidden.shown);
     if (place == places.end()) continue;
     ARCH_TRY(MessageInfo info, s.archive.info(hidden.number));
     answer.hits[place->second].variants.push_back(info.digest);
-  }
-  if (!request.snippets) return answer;
-  std::vector<Wanted> wanted = evaluation.wanted();
-  for (Hit& hit : answer.hits) {
-    auto text = s.archive.text(hit.message.number);
-    if (!text && text.error().code == Code::kNotFound) continue;  // the index has not been there yet
-    if (!text) return tl::unexpected<Error>(text.error());
-    hit.snippet = make_snippet(*text, wanted);
   }
   return answer;
 }

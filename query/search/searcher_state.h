@@ -11,7 +11,8 @@
 namespace arch::search {
 
 /// Mails by period: `letters` 4 for years, 7 for months, 10 for days; of too many the newest.
-void count_periods(const Mails& mails, const std::string& timezone, size_t letters, size_t limit, CountAnswer* answer);
+void count_periods(const Mails& mails, const std::string& timezone, size_t letters, size_t limit,
+                   CountAnswer* answer);
 
 struct Searcher::State {
   explicit State(const Archive& with) : archive(with) {}
