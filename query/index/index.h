@@ -1,12 +1,12 @@
 // The full-text index: Xapian 1.4.22 behind a wall. A follower of the archive, and derived: it can be thrown away.
 //
-// Layout    ARCHIVE/index/gNNNN/{state.json, shard0.glass, shard1 …, late}; a generation is complete or absent. A shard
-//           fills up to Options::shard_messages documents, is compacted to one file and sealed; new messages go to the
+// Layout    ARCHIVE/index/gNNNN/{state.json, shard….glass, shard….columns, shard…, words….seq, late}; a generation is
+//           complete or absent. A shard fills up to Options::shard_messages documents, is compacted to one file and sealed; new messages go to the
 //           newest. Document id within a shard = message number - shard's first number + 1. No positions, no termlists;
 //           the text lies in the catalog. late/ holds what became known of a message after it was indexed.
 // Terms     general terms unprefixed: words of subject, body, quoted text, file names, attachment text and names of people;
-//           whole addresses. Field terms by prefix (query/index/terms.h). Pairs of the commonest words with the one behind.
-//           Value: date and mail key.
+//           whole addresses. Field terms by prefix (query/index/terms.h). Values: date and mail key, and of a copy the
+//           first message of its mail. Phrases: sequences of word codes beside the shards (query/index/sequences.h).
 // Durable   One explicit commit per batch, then fsync of the shard's directory (Xapian never does that itself: a power
 //           cut lost or corrupted 31 + 12 of 40); every change is in a transaction, so that there are no implicit commits.
 //           The mark lies in the metadata of the newest shard.

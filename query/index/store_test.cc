@@ -195,7 +195,6 @@ TEST_F(Store, TermsLieInTheirFields) {
   EXPECT_THAT(ask("Bpaul"), IsEmpty());  // in To: not hidden
   EXPECT_THAT(ask("Rrcpt@env.example"), ElementsAre(2));
   EXPECT_THAT(ask("Trcpt@env.example"), IsEmpty());
-  EXPECT_THAT(ask("Ple corps"), ElementsAre(1, 2));
   EXPECT_THAT(ask(std::string(kHasAttachment)), ElementsAre(2));
   EXPECT_THAT(ask(std::string(kIsEncrypted)), ElementsAre(2));
   // Of people a bare asking finds names, whole addresses and domains, not the words of addresses.
@@ -674,7 +673,6 @@ TEST_F(Store, ADocumentWithManyTermsKeepsThemAll) {
   ASSERT_TRUE(store_->commit(one));
   auto view = reader();
   for (int i = 0; i < 20'000; i += 997) EXPECT_THAT(*view->postings("mot" + std::to_string(i)), ElementsAre(1));
-  EXPECT_THAT(*view->postings("Pde mot2"), ElementsAre(1));
 }
 
 TEST(Documents, AreTheSameWhateverWasMadeBefore) {

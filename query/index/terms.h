@@ -22,7 +22,6 @@ constexpr std::string_view kTo = "T";  // and envelope recipients when To and Cc
 constexpr std::string_view kCc = "C";
 constexpr std::string_view kBcc = "B";   // Bcc field, and envelope recipients that are in neither To nor Cc
 constexpr std::string_view kRcpt = "R";  // every recipient: To, Cc, Bcc and envelope
-constexpr std::string_view kPair = "P";  // "Pbon de"; within one piece of text
 // Header fields that the operator asked for: "Hx-run-id" for every mail that has it, "Hx-run-id " and a word of its value.
 constexpr std::string_view kHeader = "H";
 constexpr std::string_view kList = "I";  // words of List-Id, and the whole of it

@@ -168,19 +168,10 @@ Result<void> Evaluation::compile_leaf(const Node& node, bool positive) {
   }
   if (people && leaf.scope.people != People::kFrom && widen_ && aliases_ != nullptr && node.kind == Node::Kind::kWord)
     add_aliases(&leaf);
-  if (leaf.phrase && !people && leaf.ask.words.size() > 1) {
-    text::index_pairs(
-        text, [&](std::string_view pair) { leaf.pairs.push_back(std::string(index::kPair) + std::string(pair)); });
-    std::sort(leaf.pairs.begin(), leaf.pairs.end());
-    leaf.pairs.erase(std::unique(leaf.pairs.begin(), leaf.pairs.end()), leaf.pairs.end());
-  }
-
   for (const std::string& term : leaf.terms) leaf.estimate += frequency(leaf, term);
   if (leaf.phrase) {
     uint64_t least = UINT64_MAX;
     for (const std::string& term : leaf.ask.required) least = std::min(least, frequency(leaf, term));
-    if (reader_ != nullptr)
-      for (const std::string& pair : leaf.pairs) least = std::min(least, reader_->frequency(pair));
     leaf.estimate += least == UINT64_MAX ? 0 : least;
   }
   places_[&node] = leaves_.size();
@@ -800,28 +791,15 @@ Result<NumberSet> Evaluation::evaluate_leaf(const Leaf& leaf, const NumberSet* w
 Result<NumberSet> Evaluation::candidates(const Leaf& leaf, const NumberSet* within) const {
   struct Term {
     std::string term;
-    bool pair;
     uint64_t frequency;
   };
   std::vector<Term> terms;
-  for (const std::string& word : leaf.ask.required) {
-    // In a phrase every common word is part of a pair, which is much rarer.
-    if (!leaf.pairs.empty() && text::is_common(word)) continue;
-    terms.push_back({word, false, frequency(leaf, word)});
-  }
-  for (const std::string& pair : leaf.pairs) terms.push_back({pair, true, reader_->frequency(pair)});
+  for (const std::string& word : leaf.ask.required) terms.push_back({word, frequency(leaf, word)});
   std::sort(terms.begin(), terms.end(), [](const Term& a, const Term& b) { return a.frequency < b.frequency; });
   std::optional<NumberSet> current;
   for (const Term& term : terms) {
     if (current && current->size() <= kFewCandidates && term.frequency / kLongListFactor > current->size()) break;
-    const NumberSet* limit = current ? &*current : within;
-    NumberSet next;
-    if (term.pair) {
-      ARCH_TRY(next, reader_->postings(term.term));
-      if (limit != nullptr) next = intersect(next, *limit);
-    } else {
-      ARCH_TRY(next, postings(leaf, term.term, limit));
-    }
+    ARCH_TRY(NumberSet next, postings(leaf, term.term, current ? &*current : within));
     current = std::move(next);
     if (current->empty()) break;
   }

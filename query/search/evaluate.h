@@ -49,7 +49,6 @@ class Evaluation {
     Scope scope;
     std::vector<std::string> terms;  // without prefix; any of them is enough
     text::Ask ask;                   // its words in order are the other way to match, when `phrase`
-    std::vector<std::string> pairs;
     bool phrase = false;
     bool positive = true;
     Pattern pattern;
