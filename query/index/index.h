@@ -98,12 +98,27 @@ class Dates {
         return number - spans_[i].first < spans_[i].dates.size() ? spans_[i].dates[number - spans_[i].first] : 0;
     return 0;
   }
+  /// False: no message of first..last is younger than `date_s`.
+  bool any_younger(uint64_t first, uint64_t last, uint32_t date_s) const {
+    for (size_t i = spans_.size(); i-- > 0;) {
+      const Span& span = spans_[i];
+      if (span.first > last || span.dates.empty()) continue;
+      const uint64_t begin = first > span.first ? first - span.first : 0;
+      const uint64_t end = last - span.first < span.dates.size() ? last - span.first + 1 : span.dates.size();
+      if (begin < end && span.bounds.empty()) return true;
+      for (uint64_t at = begin; at < end; at = (at / ShardColumns::kBlock + 1) * ShardColumns::kBlock)
+        if (span.bounds[at / ShardColumns::kBlock].greatest > date_s) return true;
+      if (span.first <= first) return false;
+    }
+    return false;
+  }
 
  private:
   friend class IndexReader;
   struct Span {
     uint64_t first = 0;
     std::span<const uint32_t> dates;
+    std::span<const ShardColumns::Bounds> bounds;  ///< empty: not known
     std::shared_ptr<const void> owner;
   };
   std::vector<Span> spans_;

@@ -34,17 +34,24 @@ class NumberSet {
   void add(const Numbers& more);
   void remove_above(uint64_t last);
 
-  /// Walks from the highest down; ends when `each` returns false.
-  template <class Each>
-  void falling(const Each& each) const {
+  /// Walks from the highest down; ends when `each` returns false. Of a dense set skip(first, last) may say beforehand that the numbers
+  /// first..last need not be seen.
+  template <class Each, class Skip>
+  void falling(const Each& each, const Skip& skip) const {
     for (size_t i = list_.size(); i-- > 0;)
       if (!each(list_[i])) return;
-    for (size_t i = bits_.size(); i-- > 0;)
+    for (size_t i = bits_.size(); i-- > 0;) {
+      if (bits_[i] == 0 || skip(uint64_t{i} * 64, uint64_t{i} * 64 + 63)) continue;
       for (uint64_t word = bits_[i]; word != 0;) {
         const int bit = 63 - std::countl_zero(word);
         if (!each(i * 64 + static_cast<uint64_t>(bit))) return;
         word ^= uint64_t{1} << bit;
       }
+    }
+  }
+  template <class Each>
+  void falling(const Each& each) const {
+    falling(each, [](uint64_t, uint64_t) { return false; });
   }
 
   class Iterator {

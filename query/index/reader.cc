@@ -441,8 +441,9 @@ Result<Dates> IndexReader::dates() const {
   return s.retrying([&]() -> Result<Dates> {
     ARCH_TRY(auto open, s.read_open());
     Dates out;
-    for (const auto& columns : s.sealed->columns) out.spans_.push_back({columns->first(), columns->dates(), columns});
-    out.spans_.push_back({s.newest().first, open->dates, open});
+    for (const auto& columns : s.sealed->columns)
+      out.spans_.push_back({columns->first(), columns->dates(), columns->bounds(), columns});
+    out.spans_.push_back({s.newest().first, open->dates, {}, open});
     return out;
   });
 }

@@ -26,17 +26,18 @@ bool newer(const Entry& a, const Entry& b) {
 bool older(const Entry& a, const Entry& b) { return newer(b, a); }
 bool better(const Entry& a, const Entry& b) { return a.score != b.score ? a.score > b.score : newer(a, b); }
 
-// The first `count` in the order wanted: what is behind the last of them so far is not kept at all.
-template <class Before>
-std::vector<Entry> first_of(const Mails& mails, const std::vector<float>& scores, size_t count,
-                            const Before& before) {
+// The first `count` in the order wanted: what is behind the last of them so far is not kept at all. skip(date, first, last): whether no
+// message of first..last stands in front of one of that date.
+template <class Before, class Skip>
+std::vector<Entry> first_of(const Mails& mails, const std::vector<float>& scores, size_t count, const Before& before,
+                            const Skip& skip) {
   std::vector<Entry> out;
   if (count == 0) return out;
   const size_t most = 2 * count + 64;
   Entry last{};  // of the first `count`, when `full`
   bool full = false;
   size_t i = mails.shown.size();
-  mails.shown.falling([&](uint64_t number) {
+  const auto each = [&](uint64_t number) {
     const Entry entry{mails.date(number), scores.empty() ? 0 : scores[--i], number};
     if (full && !before(entry, last)) return true;
     out.push_back(entry);
@@ -47,7 +48,8 @@ std::vector<Entry> first_of(const Mails& mails, const std::vector<float>& scores
     full = true;
     out.resize(count);
     return true;
-  });
+  };
+  mails.shown.falling(each, [&](uint64_t from, uint64_t to) { return full && skip(last.date_s, from, to); });
   const auto end = out.begin() + static_cast<std::ptrdiff_t>(std::min(count, out.size()));
   std::partial_sort(out.begin(), end, out.end(), before);
   out.erase(end, out.end());
@@ -55,16 +57,21 @@ std::vector<Entry> first_of(const Mails& mails, const std::vector<float>& scores
 }
 
 Result<std::vector<Entry>> ordered(const Evaluation& evaluation, const Mails& mails, size_t count, Order wanted) {
+  const auto never = [](uint32_t, uint64_t, uint64_t) { return false; };
   switch (wanted) {
     case Order::kNewest:
-      return first_of(mails, {}, count, newer);
+      // Numbers rise with the arrival and dates mostly with them: beyond the newest few blocks hardly any need be looked at. Of equal
+      // dates the higher number is the newer, and was seen before.
+      return first_of(mails, {}, count, newer, [&mails](uint32_t date, uint64_t first, uint64_t last) {
+        return mails.date.unseen.empty() && !mails.date.known.any_younger(first, last, date);
+      });
     case Order::kOldest:
-      return first_of(mails, {}, count, older);
+      return first_of(mails, {}, count, older, never);
     case Order::kRelevance:
       break;
   }
   ARCH_TRY(const std::vector<float> scores, evaluation.scores(mails.shown.list()));
-  return first_of(mails, scores, count, better);
+  return first_of(mails, scores, count, better, never);
 }
 
 // Mail of these people, these domains and this time, and the query: no word of it is widened.

@@ -317,5 +317,50 @@ TEST_F(Totals, AreThoseOfAModelThatLooksAtEveryMessage) {
   EXPECT_GT(late_phrases_, 5u);
 }
 
+// More mails than a list holds, so that whole blocks of older ones are passed over; some of them lie far from their neighbours, and many
+// have one date.
+TEST_F(Totals, PagesOfManyMailsAreInTheOrderOfTheirDates) {
+  options_.shard_messages = 700;
+  std::vector<std::pair<int64_t, uint64_t>> dates;  // date and number
+  for (uint64_t number = 1; number <= 2'600; ++number) {
+    int64_t date = 1'700'000'000 + static_cast<int64_t>(number / 7) * 3'600;
+    if (below(60) == 0) date = 1'700'000'000 + static_cast<int64_t>(below(900)) * 3'600;
+    dates.emplace_back(date, number);
+    Delivery delivery;
+    delivery.captured = time_ += kNsPerSecond;
+    ASSERT_TRUE(archive_->append_staged(
+        delivery, "From: zoe@un.example\r\nSubject: pomme\r\nDate: " + format_mail_date(date) + "\r\nMessage-ID: <" +
+                      std::to_string(number) + "@x>\r\n\r\ncerise\r\n"));
+  }
+  ASSERT_TRUE(archive_->flush());
+  apply();
+  auto writer = index::IndexWriter::open(*archive_, options_);
+  ASSERT_TRUE(writer) << describe(writer.error());
+  ASSERT_TRUE((*writer)->follow({}, {}));
+  ASSERT_TRUE((*writer)->close());
+  auto searcher = Searcher::open(*archive_);
+  ASSERT_TRUE(searcher) << describe(searcher.error());
+  std::sort(dates.begin(), dates.end());
+  for (Order order : {Order::kNewest, Order::kOldest})
+    for (const char* query : {"pomme", "", "pomme -figue", "\"cerise\""})
+      for (const size_t limit : {1, 50, 200, 2'600}) {
+        Request request;
+        request.query = query;
+        request.limit = limit;
+        request.offset = limit == 50 ? 30 : 0;
+        request.order = order;
+        request.snippets = false;
+        auto answer = (*searcher)->search(request);
+        ASSERT_TRUE(answer) << describe(answer.error());
+        EXPECT_EQ(answer->total, dates.size());
+        ASSERT_EQ(answer->hits.size(), limit);
+        for (size_t i = 0; i < limit; ++i) {
+          const size_t at = request.offset + i;
+          const uint64_t expected = order == Order::kNewest ? dates[dates.size() - 1 - at].second : dates[at].second;
+          ASSERT_EQ(answer->hits[i].message.number, expected) << query << ", hit " << at;
+        }
+      }
+}
+
 }  // namespace
 }  // namespace arch::search
