@@ -82,9 +82,7 @@ void DocumentMaker::people(std::string_view prefix, const mime::Address& person)
 // Names are words of the message; of addresses only the whole and its domains: the words of "@import-export.example" would
 // make every mail of that company answer to "import".
 void DocumentMaker::general_people(const mime::Address& person) {
-  text::index_all(
-      person.name, [&](std::string_view term) { add(kGeneral, term, 0); },
-      [&](std::string_view pair) { add(kPair, pair, 0); });
+  text::index_terms(person.name, [&](std::string_view term) { add(kGeneral, term, 0); });
   std::string whole = text::address_term(person.address);
   if (whole.find('@') == std::string::npos) return;
   add(kGeneral, whole, 0);
@@ -147,13 +145,10 @@ void DocumentMaker::piece(const TextPiece& piece) {
     default:
       break;
   }
-  text::index_all(
-      piece.text,
-      [&](std::string_view term) {
-        add(kGeneral, term, 1);
-        if (!prefix.empty()) add(prefix, term, 0);
-      },
-      [&](std::string_view pair) { add(kPair, pair, 0); });
+  text::index_terms(piece.text, [&](std::string_view term) {
+    add(kGeneral, term, 1);
+    if (!prefix.empty()) add(prefix, term, 0);
+  });
 }
 
 void DocumentMaker::type(std::string_view media_type, std::string_view filename) {
@@ -166,6 +161,7 @@ TermList DocumentMaker::documents(const MessageText& text,
   for (const TextPiece& each : text) piece(each);
   for (const auto& [media_type, filename] : types) type(media_type, filename);
   if (all_read) add(kIsRead, {}, 0);
+  add(kLateText, {}, 1);
   return take();
 }
 

@@ -12,6 +12,7 @@
 #include "query/extract/extract.h"
 #include "query/index/attempt.h"
 #include "query/index/index.h"
+#include "query/index/sequences.h"
 #include "query/index/store.h"
 #include "query/text/language.h"
 
@@ -23,6 +24,7 @@ constexpr size_t kHeaderPieces = 100;          // fields of one message that the
 constexpr size_t kHeaderValueBytes = 1'000;
 constexpr size_t kBulk =
     100;  // messages at once that are no trickle: their attachments are read before they are indexed
+constexpr size_t kTextsAtOnce = 64;
 constexpr size_t kNewDocuments = 500;  // of one commit
 constexpr size_t kWaitingAtOnce = 200;
 
@@ -181,6 +183,9 @@ struct IndexWriter::State {
   Result<bool> take_in(const MessageInfo& message, MessageText* text, MessageText* expanded,
                        std::vector<std::pair<std::string, std::string>>* types) const;
   void add_headers(const mime::Message& parsed, MessageText* text) const;
+  /// Writes the sequences of as many messages of first..last as one file takes. Their texts are in the catalog.
+  Result<SequencesState> write_sequences(uint64_t first, uint64_t last) const;
+  Result<void> sequence_rest();
 };
 
 IndexWriter::IndexWriter() = default;
@@ -508,11 +513,49 @@ Result<uint64_t> read_by_ocr(Archive& archive, const DocumentReader& read, size_
       });
 }
 
+Result<SequencesState> IndexWriter::State::write_sequences(uint64_t first, uint64_t last) const {
+  // Before the texts: what joins them now is in the sequences or told of as having grown, or both.
+  ARCH_TRY(const std::vector<LateText> all_late, late_texts(store->directory(), first, last));
+  SequenceWriter writer(first);
+  std::vector<uint64_t> numbers;
+  for (uint64_t next = first; next <= last && !writer.full();) {
+    numbers.clear();
+    for (; next <= last && numbers.size() < kTextsAtOnce; ++next) numbers.push_back(next);
+    ARCH_TRY(const std::vector<MessageText> texts, archive.texts(numbers));
+    for (const MessageText& text : texts)
+      if (!writer.full()) writer.add(text);
+  }
+  const SequencesState run{first, writer.last()};
+  std::vector<LateText> late;
+  for (const LateText& each : all_late)
+    if (each.number <= run.last) late.push_back(each);
+  ARCH_TRY_VOID(writer.write(store->directory() + "/" + sequences_name(run), late));
+  return run;
+}
+
+// Of what no file holds yet. Small files join their neighbours, as often as their size doubles.
+Result<void> IndexWriter::State::sequence_rest() {
+  for (;;) {
+    const std::vector<SequencesState>& runs = store->sequences();
+    uint64_t first = runs.empty() ? 1 : runs.back().last + 1;
+    const uint64_t last = store->last_number();
+    if (last + 1 - first < options.sequence_messages) return {};
+    for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
+      const uint64_t count = last + 1 - first, before = run->last + 1 - run->first;
+      if (before >= 2 * count || before + count > SequenceWriter::kMessages) break;
+      first = run->first;
+    }
+    ARCH_TRY(const SequencesState run, write_sequences(first, last));
+    ARCH_TRY_VOID(store->commit_sequences(run));
+  }
+}
+
 Result<uint64_t> IndexWriter::follow(const std::function<bool()>& stop,
                                      const std::function<void(uint64_t)>& progress) {
   State& s = *state_;
   uint64_t fed = s.mark;
   bool caught_up = false;
+  uint64_t sequenced = s.store->sequences().empty() ? 0 : s.store->sequences().back().last;
   {
     Committer committer(*s.store);
     auto tell = [&] {
@@ -529,6 +572,11 @@ Result<uint64_t> IndexWriter::follow(const std::function<bool()>& stop,
       }
       ARCH_TRY(IndexStore::Batch batch, s.make_batch(std::move(entries), stop));
       fed = batch.mark;
+      while (!batch.documents.empty() && batch.documents.back().number >= sequenced + SequenceWriter::kMessages) {
+        ARCH_TRY(const SequencesState run, s.write_sequences(sequenced + 1, batch.documents.back().number));
+        sequenced = run.last;
+        batch.sequences.push_back(run);
+      }
       if (!committer.push(std::move(batch))) break;
       tell();
     }
@@ -538,6 +586,7 @@ Result<uint64_t> IndexWriter::follow(const std::function<bool()>& stop,
   }
   if (caught_up) {
     ARCH_TRY_VOID(s.store->tidy());
+    ARCH_TRY_VOID(s.sequence_rest());
     ARCH_TRY_VOID(s.store->set_complete());
   }
   return s.mark;

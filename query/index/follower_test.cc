@@ -85,7 +85,7 @@ class Follower : public testing::Test {
     if (!reader) return {};
     auto found = (*reader)->postings(term);
     EXPECT_TRUE(found);
-    return found ? *found : Numbers{};
+    return found ? found->list() : Numbers{};
   }
   std::map<std::string, Numbers> everything() {
     std::map<std::string, Numbers> out;
@@ -96,7 +96,7 @@ class Follower : public testing::Test {
       out[term];
       return true;
     }));
-    for (auto& [term, numbers] : out) numbers = *(*reader)->postings(term);
+    for (auto& [term, numbers] : out) numbers = (*reader)->postings(term)->list();
     return out;
   }
 

@@ -40,19 +40,6 @@ Result<void> sync_path(const std::string& path, int flags) {
   return {};
 }
 
-Result<void> write_whole(const std::string& path, std::string_view text) {
-  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
-  if (file.get() < 0) return fail_errno(errno, "cannot create " + path);
-  while (!text.empty()) {
-    ssize_t written = ::write(file.get(), text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return fail_errno(errno, "cannot write " + path);
-    text.remove_prefix(static_cast<size_t>(written));
-  }
-  if (::fsync(file.get()) != 0) return fail_errno(errno, "cannot sync " + path);
-  return {};
-}
-
 Result<std::string> read_whole(const std::string& path) {
   Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) return fail_errno(errno, "cannot open " + path);
@@ -74,6 +61,19 @@ Result<std::string> read_whole(const std::string& path) {
 }
 
 }  // namespace
+
+Result<void> write_synced(const std::string& path, std::string_view text) {
+  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
+  if (file.get() < 0) return fail_errno(errno, "cannot create " + path);
+  while (!text.empty()) {
+    ssize_t written = ::write(file.get(), text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return fail_errno(errno, "cannot write " + path);
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+  if (::fsync(file.get()) != 0) return fail_errno(errno, "cannot sync " + path);
+  return {};
+}
 
 Result<void> sync_directory(const std::string& path) { return sync_path(path, O_RDONLY | O_DIRECTORY); }
 Result<void> sync_file(const std::string& path) { return sync_path(path, O_RDONLY); }
@@ -106,13 +106,16 @@ Result<void> write_state(const GenerationState& state) {
     }
     shards.push_back(std::move(one));
   }
+  json sequences = json::array();
+  for (const SequencesState& run : state.sequences) sequences.push_back({{"first", run.first}, {"last", run.last}});
   json root = {{"what", "derived: a generation of the full-text index"},
                {"schema", state.schema},
                {"complete", state.complete},
-               {"shards", std::move(shards)}};
+               {"shards", std::move(shards)},
+               {"sequences", std::move(sequences)}};
   std::string path = state.directory + "/state.json";
   std::string tmp = path + ".tmp";
-  ARCH_TRY_VOID(write_whole(tmp, root.dump(1) + "\n"));
+  ARCH_TRY_VOID(write_synced(tmp, root.dump(1) + "\n"));
   if (::rename(tmp.c_str(), path.c_str()) != 0) return fail_errno(errno, "cannot rename " + tmp);
   return sync_directory(state.directory);
 }
@@ -153,6 +156,13 @@ Result<GenerationState> read_state(const std::string& index_directory, uint64_t 
       if (shard.first == 0 || (!state.shards.empty() && shard.first <= state.shards.back().first)) return damaged();
       state.shards.push_back(std::move(shard));
     }
+    if (state.schema == kSchema)
+      for (const json& one : root.at("sequences")) {
+        const SequencesState run{one.at("first").get<uint64_t>(), one.at("last").get<uint64_t>()};
+        const uint64_t next = state.sequences.empty() ? 1 : state.sequences.back().last + 1;
+        if (run.first != next || run.last < run.first) return damaged();
+        state.sequences.push_back(run);
+      }
   } catch (const json::exception&) {
     return damaged();
   }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/base/result.h"
@@ -21,13 +22,27 @@ struct ShardState {
   uint64_t documents = 0;  ///< of a sealed one
 };
 
+struct SequencesState {
+  uint64_t first = 0, last = 0;  ///< message numbers
+};
+
 struct GenerationState {
   uint64_t number = 0;  ///< of gNNNN
   int schema = 0;
-  bool complete = false;           ///< has once caught up with the archive
-  std::vector<ShardState> shards;  ///< oldest first; the last one is open
-  std::string directory;           ///< full path; not stored
+  bool complete = false;                  ///< has once caught up with the archive
+  std::vector<ShardState> shards;         ///< oldest first; the last one is open
+  std::vector<SequencesState> sequences;  ///< from message 1 on, without a gap
+  std::string directory;                  ///< full path; not stored
 };
+
+/// The file of a sealed shard's columns (columns.h).
+inline std::string columns_name(const ShardState& shard) {
+  return "shard" + std::to_string(shard.first) + "-" + std::to_string(shard.last) + ".columns";
+}
+
+inline std::string sequences_name(const SequencesState& run) {
+  return "words" + std::to_string(run.first) + "-" + std::to_string(run.last) + ".seq";
+}
 
 /// Name of the database of what became known about messages of sealed shards, beside the shards.
 inline constexpr const char* kLateName = "late";
@@ -45,7 +60,8 @@ std::string generation_directory(const std::string& index_directory, uint64_t nu
 // Files of the index. Xapian writes its own without engine/io, so these are plain system calls too.
 Result<void> sync_directory(const std::string& path);
 Result<void> sync_file(const std::string& path);
-Result<void> make_directory(const std::string& path);  ///< success when it is there
-Result<void> remove_tree(const std::string& path);     ///< success when it is not there
+Result<void> write_synced(const std::string& path, std::string_view bytes);  ///< replaces what was there
+Result<void> make_directory(const std::string& path);                        ///< success when it is there
+Result<void> remove_tree(const std::string& path);                           ///< success when it is not there
 
 }  // namespace arch::index

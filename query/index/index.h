@@ -1,12 +1,12 @@
 // The full-text index: Xapian 1.4.22 behind a wall. A follower of the archive, and derived: it can be thrown away.
 //
-// Layout    ARCHIVE/index/gNNNN/{state.json, shard0.glass, shard1 …, late}; a generation is complete or absent. A shard
-//           fills up to Options::shard_messages documents, is compacted to one file and sealed; new messages go to the
+// Layout    ARCHIVE/index/gNNNN/{state.json, shard….glass, shard….columns, shard…, words….seq, late}; a generation is
+//           complete or absent. A shard fills up to Options::shard_messages documents, is compacted to one file and sealed; new messages go to the
 //           newest. Document id within a shard = message number - shard's first number + 1. No positions, no termlists;
 //           the text lies in the catalog. late/ holds what became known of a message after it was indexed.
 // Terms     general terms unprefixed: words of subject, body, quoted text, file names, attachment text and names of people;
-//           whole addresses. Field terms by prefix (query/index/terms.h). Pairs of the commonest words with the one behind.
-//           Value: date and mail key.
+//           whole addresses. Field terms by prefix (query/index/terms.h). Values: date and mail key, and of a copy the
+//           first message of its mail. Phrases: sequences of word codes beside the shards (query/index/sequences.h).
 // Durable   One explicit commit per batch, then fsync of the shard's directory (Xapian never does that itself: a power
 //           cut lost or corrupted 31 + 12 of 40); every change is in a transaction, so that there are no implicit commits.
 //           The mark lies in the metadata of the newest shard.
@@ -21,6 +21,9 @@
 #include <vector>
 
 #include "engine/archive.h"
+#include "query/index/columns.h"
+#include "query/index/number_set.h"
+#include "query/index/sequences.h"
 
 namespace arch::index {
 
@@ -40,6 +43,7 @@ struct Options {
   /// once. None: bulk waits like the rest.
   DocumentReader read_document;
   size_t reading_threads = 2;
+  uint64_t sequence_messages = 500;  ///< at the end of what came, so many are worth a file of sequences
   std::vector<std::string> headers;  ///< lower-case names of further header fields that are searched ("x-run-id")
 };
 
@@ -87,12 +91,44 @@ struct Building {
 /// Errors: kIo, kCorrupt.
 Result<Building> building(const std::string& archive_directory);
 
-/// Sorted document numbers (message numbers), and what the result page needs of each.
-using Numbers = std::vector<uint64_t>;
-struct Column {
-  uint32_t date_s = 0;  ///< seconds since 1970, clamped
-  uint64_t mail_key = 0;
+/// The dates of every message of a view: for looking at those of many. Holds as long as it lives; any thread.
+class Dates {
+ public:
+  /// Seconds since 1970, clamped; 0 when the index does not have the message.
+  uint32_t of(uint64_t number) const {
+    for (size_t i = spans_.size(); i-- > 0;)
+      if (number >= spans_[i].first)
+        return number - spans_[i].first < spans_[i].dates.size() ? spans_[i].dates[number - spans_[i].first] : 0;
+    return 0;
+  }
+  /// False: no message of first..last is younger than `date_s`.
+  bool any_younger(uint64_t first, uint64_t last, uint32_t date_s) const {
+    for (size_t i = spans_.size(); i-- > 0;) {
+      const Span& span = spans_[i];
+      if (span.first > last || span.dates.empty()) continue;
+      const uint64_t begin = first > span.first ? first - span.first : 0;
+      const uint64_t end = last - span.first < span.dates.size() ? last - span.first + 1 : span.dates.size();
+      if (begin < end && span.bounds.empty()) return true;
+      for (uint64_t at = begin; at < end; at = (at / ShardColumns::kBlock + 1) * ShardColumns::kBlock)
+        if (span.bounds[at / ShardColumns::kBlock].greatest > date_s) return true;
+      if (span.first <= first) return false;
+    }
+    return false;
+  }
+
+ private:
+  friend class IndexReader;
+  struct Span {
+    uint64_t first = 0;
+    std::span<const uint32_t> dates;
+    std::span<const ShardColumns::Bounds> bounds;  ///< empty: not known
+    std::shared_ptr<const void> owner;
+  };
+  std::vector<Span> spans_;
 };
+
+/// Of the messages first..last those whose text grew after they were indexed, by what is committed. Errors: kTryAgain, kCorrupt, kIo.
+Result<std::vector<LateText>> late_texts(const std::string& generation_directory, uint64_t first, uint64_t last);
 
 class IndexReader {
  public:
@@ -108,21 +144,29 @@ class IndexReader {
   uint64_t partial() const;  ///< documents flagged partial
   uint64_t unread() const;   ///< documents with attachments whose text is not read
 
-  /// Message numbers that hold the term, rising. Missing term: empty. Errors: kTryAgain (the index moved on too often),
+  /// Message numbers that hold the term. Missing term: empty. Errors: kTryAgain (the index moved on too often),
   /// kCorrupt.
-  Result<Numbers> postings(const std::string& term) const;
+  Result<NumberSet> postings(const std::string& term) const;
   /// How often each of `numbers` (rising) holds the term, same order; 0 where it does not. Field terms and flags count 0.
   Result<std::vector<uint32_t>> counts(const std::string& term, const Numbers& numbers) const;
   /// How many documents, 0 when absent; a message with late recipients may count twice.
   uint64_t frequency(const std::string& term) const;
-  Result<Numbers> all() const;
+  Result<NumberSet> all() const;
   /// Terms that begin with `prefix`, rising, each once; stops when `each` returns false.
   Result<void> vocabulary(const std::string& prefix,
                           const std::function<bool(const std::string& term, uint64_t frequency)>& each) const;
-  /// Columns of these numbers (rising), same order.
-  Result<std::vector<Column>> columns(const Numbers& numbers) const;
+  bool contains(uint64_t number) const;  ///< whether the view has this message
+  Result<Dates> dates() const;
   /// Documents whose date lies in [from_s, to_s).
-  Result<Numbers> date_range(int64_t from_s, int64_t to_s) const;
+  Result<NumberSet> date_range(int64_t from_s, int64_t to_s) const;
+  /// Which of `candidates` hold the pattern, as far as sequences of words decide: what is left is in `undecided`, and their texts
+  /// decide. By two threads when they are many.
+  struct Looked {
+    NumberSet found, undecided;
+  };
+  Result<Looked> look(const WordPattern& pattern, const NumberSet& candidates) const;
+  /// Those of `among` that are copies of a message before them, rising.
+  Result<std::vector<Copy>> copies(const NumberSet& among) const;
 
  private:
   IndexReader();

@@ -9,9 +9,11 @@
 #include <cerrno>
 #include <filesystem>
 #include <optional>
+#include <unordered_map>
 
 #include "engine/base/bytes.h"
 #include "engine/base/mutant.h"
+#include "query/index/columns.h"
 #include "query/index/terms.h"
 #include "query/index/values.h"
 #include "query/index/xapian_errors.h"
@@ -60,6 +62,28 @@ class KeepWhole : public Xapian::Compactor {
   }
 };
 
+// What a sealed shard's values say, for its columns.
+Result<std::vector<ShardColumns::Row>> rows_of(const Xapian::Database& db, uint64_t first, const std::string& path) {
+  std::vector<ShardColumns::Row> rows;
+  rows.reserve(db.get_doccount());
+  auto copy = db.valuestream_begin(kFirstSlot);
+  const auto copies_end = db.valuestream_end(kFirstSlot), end = db.valuestream_end(kColumnSlot);
+  for (auto at = db.valuestream_begin(kColumnSlot); at != end; ++at) {
+    ShardColumns::Row row;
+    row.number = first - 1 + at.get_docid();
+    bool well = decode_column(*at, &row.date_s, &row.mail_key);
+    if (copy != copies_end && copy.get_docid() == at.get_docid()) {
+      const std::string value = *copy;
+      well = well && value.size() == 8;
+      if (well) row.first = from_be64(value);
+      ++copy;
+    }
+    if (!well) return fail(Code::kCorrupt, path + ": a malformed value");
+    rows.push_back(row);
+  }
+  return rows;
+}
+
 }  // namespace
 
 struct IndexStore::State {
@@ -71,6 +95,8 @@ struct IndexStore::State {
   std::unique_ptr<Xapian::WritableDatabase> late;
   uint64_t mark = 0;
   uint64_t last_number = 0;
+  std::vector<std::shared_ptr<const ShardColumns>> columns;  // of the sealed shards
+  std::unordered_map<uint64_t, uint64_t> first_of_key;       // of the open one: the lowest number of each mail key
   std::optional<Error> dead;
   std::string begun_anew;
 
@@ -92,7 +118,10 @@ struct IndexStore::State {
   Result<void> add_late(const std::vector<Document>& documents);
   Result<void> add_documents(const Batch& batch);
   Result<void> commit_shard(uint64_t mark_value, const Digest& digest);
+  uint64_t first_with(uint64_t mail_key) const;
+  Result<void> read_open_keys();
   Result<void> seal(uint64_t next_first);
+  Result<void> publish(const SequencesState& run);
   Result<void> sweep();
   Result<void> die(Error error);
 };
@@ -153,6 +182,8 @@ Result<void> IndexStore::State::begin(uint64_t number) {
   ARCH_TRY_VOID(create_shard(open_name(1), 1, 0, std::string(32, '\0')));
   mark = 0;
   last_number = 0;
+  columns.clear();
+  first_of_key.clear();
   generation.shards.push_back({open_name(1), 1, false, 0, 0});
   ARCH_TRY_VOID(write_state(generation));
   return sync_directory(index_directory);
@@ -161,6 +192,8 @@ Result<void> IndexStore::State::begin(uint64_t number) {
 Result<void> IndexStore::State::open_generation(GenerationState found, const Fits& fits, bool* fitting) {
   generation = std::move(found);
   *fitting = false;
+  columns.clear();
+  first_of_key.clear();
   if (generation.schema != kSchema) return {};
   for (const ShardState& sealed : generation.shards) {
     if (!sealed.sealed) continue;
@@ -172,6 +205,10 @@ Result<void> IndexStore::State::open_generation(GenerationState found, const Fit
         return fail(Code::kCorrupt, path + " is not the shard that state.json names");
       return {};
     }));
+    auto opened = ShardColumns::open(path_of(columns_name(sealed)), sealed.first, sealed.last, true);
+    if (!opened && opened.error().code == Code::kNotFound) return fail(Code::kCorrupt, opened.error().what);
+    if (!opened) return tl::unexpected<Error>(opened.error());
+    columns.push_back(std::move(*opened));
   }
   std::string late_path = path_of(kLateName);
   ARCH_TRY_VOID(guarded(late_path, [&]() -> Result<void> {
@@ -191,7 +228,7 @@ Result<void> IndexStore::State::open_generation(GenerationState found, const Fit
     if (raw.size() != 32) return fail(Code::kCorrupt, path + ": metadata 'mark-digest' is missing");
     digest = Digest::from_view(raw);
     last_number = first - 1 + shard->get_lastdocid();
-    return {};
+    return read_open_keys();
   }));
   if (mark > 0) {
     ARCH_TRY(*fitting, fits(mark, digest));
@@ -326,6 +363,12 @@ Result<void> IndexStore::State::add_documents(const Batch& batch) {
       Xapian::Document out;
       add_terms(document.terms, &out);
       out.add_value(kColumnSlot, encode_column(document.date_s, document.mail_key));
+      if (const uint64_t first_copy = first_with(document.mail_key); first_copy != 0) {
+        out.add_boolean_term(std::string(kIsCopy));
+        out.add_value(kFirstSlot, be64(first_copy));
+      } else {
+        first_of_key.emplace(document.mail_key, document.number);
+      }
       // Beyond the last id this adds; glass cannot replace without termlists.
       shard->replace_document(static_cast<Xapian::docid>(document.number - newest().first + 1), out);
       return {};
@@ -341,14 +384,36 @@ Result<void> IndexStore::State::add_documents(const Batch& batch) {
   return commit_shard(batch.mark, batch.mark_digest);
 }
 
+// The first message with this mail key, 0 when none has it.
+uint64_t IndexStore::State::first_with(uint64_t mail_key) const {
+  for (const auto& shard_columns : columns)
+    if (const uint64_t first = shard_columns->first_with(mail_key); first != 0) return first;
+  const auto known = first_of_key.find(mail_key);
+  return known == first_of_key.end() ? 0 : known->second;
+}
+
+Result<void> IndexStore::State::read_open_keys() {
+  first_of_key.clear();
+  const auto end = shard->valuestream_end(kColumnSlot);
+  for (auto at = shard->valuestream_begin(kColumnSlot); at != end; ++at) {
+    uint32_t date = 0;
+    uint64_t key = 0;
+    if (!decode_column(*at, &date, &key)) return fail(Code::kCorrupt, path_of(newest().name) + ": a malformed value");
+    first_of_key.emplace(key, newest().first - 1 + at.get_docid());
+  }
+  return {};
+}
+
 Result<void> IndexStore::State::seal(uint64_t next_first) {
   std::vector<ShardState> shards = generation.shards;
   ShardState sealed = shards.back();
   std::vector<std::string> sources = {path_of(sealed.name)};
   shards.pop_back();
   std::string tmp = path_of("compacting.tmp");
+  const std::string columns_tmp = path_of("columns.tmp");
   std::string digest;
   ARCH_TRY_VOID(remove_tree(tmp));
+  size_t joined = 0;  // shards before it that go into the same file
   ARCH_TRY_VOID(guarded(sources[0], [&]() -> Result<void> {
     shard->close();
     shard.reset();
@@ -364,6 +429,8 @@ Result<void> IndexStore::State::seal(uint64_t next_first) {
     if (!shards.empty() && shards.back().last + 1 == sealed.first && gapless(shards.back()) && gapless(sealed) &&
         shards.back().documents + sealed.documents <= options.shard_messages) {
       sources.push_back(path_of(shards.back().name));
+      sources.push_back(path_of(columns_name(shards.back())));
+      joined = 1;
       source.add_database(Xapian::Database(sources[1]));
       sealed.first = shards.back().first;
       sealed.documents += shards.back().documents;
@@ -373,11 +440,15 @@ Result<void> IndexStore::State::seal(uint64_t next_first) {
     source.add_database(open);
     KeepWhole keep_whole;
     source.compact(tmp, static_cast<unsigned>(flags), 0, keep_whole);
-    return {};
+    ARCH_TRY(const auto rows, rows_of(Xapian::Database(tmp), sealed.first, tmp));
+    return ShardColumns::write(columns_tmp, sealed.first, sealed.last, rows);
   }));
   ARCH_TRY_VOID(ARCH_STEP("sealed shard sync", sync_file(tmp)));
   sealed.name = sealed_name(sealed.first, sealed.last);
+  const std::string columns_path = path_of(columns_name(sealed));
   if (::rename(tmp.c_str(), path_of(sealed.name).c_str()) != 0) return fail_errno(errno, "cannot rename " + tmp);
+  if (::rename(columns_tmp.c_str(), columns_path.c_str()) != 0)
+    return fail_errno(errno, "cannot rename " + columns_tmp);
   ARCH_TRY_VOID(sync_directory(generation.directory));
 
   ShardState next{open_name(next_first), next_first, false, 0, 0};
@@ -386,7 +457,27 @@ Result<void> IndexStore::State::seal(uint64_t next_first) {
   shards.push_back(next);
   generation.shards = std::move(shards);
   ARCH_TRY_VOID(write_state(generation));
+  ARCH_TRY(auto sealed_columns, ShardColumns::open(columns_path, sealed.first, sealed.last, false));
+  columns.resize(columns.size() - joined);
+  columns.push_back(std::move(sealed_columns));
+  first_of_key.clear();
   for (const std::string& source : sources) ARCH_TRY_VOID(remove_tree(source));  // who has it open keeps it
+  return {};
+}
+
+Result<void> IndexStore::State::publish(const SequencesState& run) {
+  std::vector<std::string> replaced;
+  std::vector<SequencesState>& runs = generation.sequences;
+  while (!runs.empty() && runs.back().first >= run.first) {
+    replaced.push_back(path_of(sequences_name(runs.back())));
+    runs.pop_back();
+  }
+  ARCH_CHECK(run.first == (runs.empty() ? 1 : runs.back().last + 1) && run.first <= run.last);
+  runs.push_back(run);
+  ARCH_TRY_VOID(sync_directory(generation.directory));
+  ARCH_TRY_VOID(write_state(generation));
+  for (const std::string& path : replaced)
+    if (path != path_of(sequences_name(run))) ARCH_TRY_VOID(remove_tree(path));  // who has it open keeps it
   return {};
 }
 
@@ -397,9 +488,11 @@ Result<void> IndexStore::State::sweep() {
   std::filesystem::directory_iterator entry(generation.directory, error);
   for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
     std::string name = entry->path().filename().string();
-    bool ours = name.compare(0, kShardPrefix.size(), kShardPrefix) == 0 ||
+    bool ours = name.compare(0, kShardPrefix.size(), kShardPrefix) == 0 || name.compare(0, 5, "words") == 0 ||
                 (name.size() > 4 && name.compare(name.size() - 4, 4, ".tmp") == 0);
-    for (const ShardState& state : generation.shards) ours = ours && state.name != name;
+    for (const ShardState& state : generation.shards)
+      ours = ours && state.name != name && !(state.sealed && columns_name(state) == name);
+    for (const SequencesState& run : generation.sequences) ours = ours && sequences_name(run) != name;
     if (ours) orphans.push_back(entry->path().string());
   }
   if (error) return fail_errno(error.value(), "cannot list " + generation.directory);
@@ -436,6 +529,8 @@ Result<void> IndexStore::commit(const Batch& batch) {
   if (s.dead) return tl::unexpected<Error>(*s.dead);
   auto done = s.add_late(batch.late);
   if (done) done = s.add_documents(batch);
+  for (const SequencesState& run : batch.sequences)
+    if (done) done = s.publish(run);
   if (!done) return s.die(done.error());
   return {};
 }
@@ -447,6 +542,16 @@ Result<void> IndexStore::commit_late(const std::vector<Document>& documents) {
   if (!done) return s.die(done.error());
   return {};
 }
+
+Result<void> IndexStore::commit_sequences(const SequencesState& run) {
+  State& s = *state_;
+  if (s.dead) return tl::unexpected<Error>(*s.dead);
+  auto done = s.publish(run);
+  if (!done) return s.die(done.error());
+  return {};
+}
+
+const std::vector<SequencesState>& IndexStore::sequences() const { return state_->generation.sequences; }
 
 Result<void> IndexStore::set_complete() {
   State& s = *state_;

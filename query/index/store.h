@@ -34,7 +34,8 @@ class IndexStore {
     std::vector<Document> documents;  ///< rising numbers, each above last_number()
     std::vector<Document> late;       ///< of numbers up to last_number(); only number and terms count
     uint64_t mark = 0;
-    Digest mark_digest;  ///< of the message of delivery `mark`
+    Digest mark_digest;                     ///< of the message of delivery `mark`
+    std::vector<SequencesState> sequences;  ///< files that were written, to be published: commit_sequences()
     size_t size() const { return documents.size() + late.size(); }
   };
   /// Says whether an index that has seen delivery `mark` of a message `digest` belongs to the archive as it is now.
@@ -60,6 +61,10 @@ class IndexStore {
   Result<void> commit(const Batch& batch);
   /// Further terms of messages up to last_number(), durable when it returns. Doing it twice changes nothing.
   Result<void> commit_late(const std::vector<Document>& documents);
+  /// Names a file of sequences that lies in directory(), synced, in state.json. It goes on where the last one ends, or takes the place
+  /// of the last ones.
+  Result<void> commit_sequences(const SequencesState& run);
+  const std::vector<SequencesState>& sequences() const;
   /// Seals the open shard when that is worth the rewriting. To be called when nothing is left to index.
   Result<void> tidy();
   /// The generation has caught up with the archive: readers turn to it, older ones are removed.

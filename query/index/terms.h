@@ -10,7 +10,7 @@
 
 namespace arch::index {
 
-constexpr int kSchema = 3;
+constexpr int kSchema = 4;
 
 // Words. General: of subject, body, quoted text, file names, attachment text and the names of people; of their addresses
 // the whole and its domains only.
@@ -22,7 +22,6 @@ constexpr std::string_view kTo = "T";  // and envelope recipients when To and Cc
 constexpr std::string_view kCc = "C";
 constexpr std::string_view kBcc = "B";   // Bcc field, and envelope recipients that are in neither To nor Cc
 constexpr std::string_view kRcpt = "R";  // every recipient: To, Cc, Bcc and envelope
-constexpr std::string_view kPair = "P";  // "Pbon de"; within one piece of text
 // Header fields that the operator asked for: "Hx-run-id" for every mail that has it, "Hx-run-id " and a word of its value.
 constexpr std::string_view kHeader = "H";
 constexpr std::string_view kList = "I";  // words of List-Id, and the whole of it
@@ -40,6 +39,8 @@ constexpr std::string_view kHasBcc = "XHbcc";
 constexpr std::string_view kIsPartial = "XIpartial";
 constexpr std::string_view kIsUnread = "XIunread";  // when it was indexed; kIsRead says that it is over
 constexpr std::string_view kIsRead = "XIread";
+constexpr std::string_view kLateText = "XItext";  // of late/: text joined it, as often as its count says
 constexpr std::string_view kIsEncrypted = "XIencrypted";
+constexpr std::string_view kIsCopy = "XIcopy";  // a message with a lower number has the same mail key (values.h)
 
 }  // namespace arch::index

@@ -1,4 +1,5 @@
-// The one value of a document: date and mail key, packed, so that Xapian's bounds of the slot bound the dates.
+// The values of a document: date and mail key, packed, so that Xapian's bounds of the slot bound the dates; and of a copy, the first
+// message of its mail.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +8,7 @@
 namespace arch::index {
 
 constexpr unsigned kColumnSlot = 0;
+constexpr unsigned kFirstSlot = 1;   ///< of documents with kIsCopy: a number, 8 bytes, big-endian
 constexpr size_t kColumnBytes = 12;  ///< date, seconds since 1970, 4 bytes; mail key, 8 bytes; big-endian
 
 inline std::string encode_column(uint32_t date_s, uint64_t mail_key) {

@@ -107,13 +107,13 @@ const std::vector<std::string_view>& count_keys() {
   return keys;
 }
 
-void count_periods(const std::vector<Entry>& entries, const std::string& timezone, size_t letters, size_t limit,
+void count_periods(const Mails& mails, const std::string& timezone, size_t letters, size_t limit,
                    CountAnswer* answer) {
   auto zone = query::Timezone::load(timezone);
   const query::Timezone used = zone ? std::move(*zone) : query::Timezone();
   // Quarters of an hour first: where a day begins is asked once for each.
   std::unordered_map<uint32_t, uint64_t> quarters;
-  for (const Entry& entry : entries) ++quarters[entry.date_s / 900];
+  for (uint64_t number : mails.shown) ++quarters[mails.date(number) / 900];
   std::map<int64_t, uint64_t> days;
   for (const auto& [quarter, count] : quarters) days[used.day_of(int64_t{quarter} * 900)] += count;
   std::map<std::string, uint64_t> periods;
@@ -137,10 +137,10 @@ Result<CountAnswer> Searcher::count(const Request& request, const std::string& b
   }
   State& s = *state_;
   ARCH_TRY(std::unique_ptr<State::Found> found, s.find(request));
-  std::vector<Entry> entries = collapsed(found->numbers, found->columns);
+  ARCH_TRY(const Mails mails, mails_of(s.archive, s.reader.get(), found->messages));
   CountAnswer answer;
   answer.by = by;
-  answer.total = entries.size();
+  answer.total = mails.shown.size();
   answer.as_of = found->as_of;
   answer.index = found->index;
   answer.interpreted = found->query.interpreted;
@@ -150,14 +150,11 @@ Result<CountAnswer> Searcher::count(const Request& request, const std::string& b
 
   Counter counter;
   if (by == "year" || by == "month" || by == "day") {
-    count_periods(entries, request.context.timezone, by == "year" ? 4 : by == "month" ? 7 : 10, limit, &answer);
+    count_periods(mails, request.context.timezone, by == "year" ? 4 : by == "month" ? 7 : 10, limit, &answer);
     return answer;
   }
-  Numbers numbers;
-  for (const Entry& entry : entries) numbers.push_back(entry.number);
-  std::sort(numbers.begin(), numbers.end());
   if (by == "list" || by == "language") {
-    std::vector<char> any(numbers.size(), 0);
+    NumberSet missing = mails.shown;
     std::vector<CountAnswer::Bucket> all;
     const std::string prefix = by == "list" ? std::string(index::kList) + " " : std::string(index::kLanguage);
     std::vector<std::string> terms;
@@ -167,23 +164,20 @@ Result<CountAnswer> Searcher::count(const Request& request, const std::string& b
         return true;
       }));
     for (const std::string& term : terms) {
-      ARCH_TRY(Numbers holders, s.reader->postings(term));
-      holders = intersect(holders, numbers);
+      ARCH_TRY(NumberSet holders, s.reader->postings(term));
+      holders = intersect(holders, mails.shown);
       if (holders.empty()) continue;
       all.push_back({term.substr(prefix.size()), holders.size()});
-      for (size_t i = 0, j = 0; j < holders.size(); ++i)
-        if (numbers[i] == holders[j]) {
-          any[i] = 1;
-          ++j;
-        }
+      missing = subtract(missing, holders);
     }
     std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.count > b.count; });
     for (size_t i = limit; i < all.size(); ++i) answer.other += all[i].count;
     if (all.size() > limit) all.resize(limit);
     answer.buckets = std::move(all);
-    answer.missing = static_cast<uint64_t>(std::count(any.begin(), any.end(), 0));
+    answer.missing = missing.size();
     return answer;
   }
+  const Numbers numbers = mails.shown.list();
   std::mutex mutex;
   ARCH_TRY_VOID(in_chunks(numbers.size(), [&](size_t begin, size_t end) -> Result<void> {
     ARCH_TRY(std::vector<MessageInfo> infos, s.archive.infos({numbers.begin() + static_cast<std::ptrdiff_t>(begin),

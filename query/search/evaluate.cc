@@ -11,6 +11,7 @@
 #include "engine/base/limits.h"
 #include "query/index/terms.h"
 #include "query/search/chunks.h"
+#include "query/search/mails.h"
 #include "query/search/row.h"
 
 namespace arch::search {
@@ -167,19 +168,10 @@ Result<void> Evaluation::compile_leaf(const Node& node, bool positive) {
   }
   if (people && leaf.scope.people != People::kFrom && widen_ && aliases_ != nullptr && node.kind == Node::Kind::kWord)
     add_aliases(&leaf);
-  if (leaf.phrase && !people && leaf.ask.words.size() > 1) {
-    text::index_pairs(
-        text, [&](std::string_view pair) { leaf.pairs.push_back(std::string(index::kPair) + std::string(pair)); });
-    std::sort(leaf.pairs.begin(), leaf.pairs.end());
-    leaf.pairs.erase(std::unique(leaf.pairs.begin(), leaf.pairs.end()), leaf.pairs.end());
-  }
-
   for (const std::string& term : leaf.terms) leaf.estimate += frequency(leaf, term);
   if (leaf.phrase) {
     uint64_t least = UINT64_MAX;
     for (const std::string& term : leaf.ask.required) least = std::min(least, frequency(leaf, term));
-    if (reader_ != nullptr)
-      for (const std::string& pair : leaf.pairs) least = std::min(least, reader_->frequency(pair));
     leaf.estimate += least == UINT64_MAX ? 0 : least;
   }
   places_[&node] = leaves_.size();
@@ -236,24 +228,16 @@ Result<std::vector<float>> Evaluation::scores(const Numbers& numbers) const {
           if (weighs && counts[i] != 0) out[i] += weight * count * (kSaturation + 1) / (count + kSaturation);
         }
         if (!weighs) {
-          ARCH_TRY(Numbers held, reader_->postings(whole));
-          held = intersect(held, numbers);
-          for (size_t i = 0, j = 0; j < held.size(); ++i)
-            if (numbers[i] == held[j]) {
-              out[i] += weight;
-              ++j;
-            }
+          ARCH_TRY(NumberSet held, reader_->postings(whole));
+          for (size_t i = 0; i < numbers.size(); ++i)
+            if (held.contains(numbers[i])) out[i] += weight;
         }
       }
       if (leaf.scope.prefixes.front() != index::kGeneral || leaf.scope.text_decides) continue;
-      ARCH_TRY(Numbers titled, reader_->postings(std::string(index::kSubject) + term));
-      titled = intersect(titled, numbers);
+      ARCH_TRY(NumberSet titled, reader_->postings(std::string(index::kSubject) + term));
       const float weight = rarity(reader_->frequency(term)) * kSubject * (own ? 1.0f : kWidened);
-      for (size_t i = 0, j = 0; j < titled.size(); ++i)
-        if (numbers[i] == titled[j]) {
-          out[i] += weight;
-          ++j;
-        }
+      for (size_t i = 0; i < numbers.size(); ++i)
+        if (titled.contains(numbers[i])) out[i] += weight;
     }
   }
   // Among equals, who wrote the word with the same accents.
@@ -417,12 +401,12 @@ std::vector<Wanted> Evaluation::wanted() const {
 
 // ── sets ──
 
-Result<Numbers> Evaluation::run() {
+Result<NumberSet> Evaluation::run() {
   ARCH_TRY_VOID(compile(tree_, true));
   ARCH_TRY(Set set, evaluate(tree_, nullptr));
   if (!set.complement) return std::move(set.numbers);
-  if (reader_ == nullptr) return Numbers();
-  ARCH_TRY(Numbers all, reader_->all());
+  if (reader_ == nullptr) return NumberSet();
+  ARCH_TRY(NumberSet all, reader_->all());
   if (set.numbers.empty()) return all;
   return subtract(all, set.numbers);
 }
@@ -497,7 +481,7 @@ int Evaluation::rank(const Node& node) const {
 }
 
 // With `within`, the result is a subset of it and no complement.
-Result<Set> Evaluation::evaluate(const Node& node, const Numbers* within) {
+Result<Set> Evaluation::evaluate(const Node& node, const NumberSet* within) {
   switch (node.kind) {
     case Node::Kind::kAll:
       if (within != nullptr) return Set{*within, false};
@@ -521,7 +505,7 @@ Result<Set> Evaluation::evaluate(const Node& node, const Numbers* within) {
     default:
       break;
   }
-  Numbers numbers;
+  NumberSet numbers;
   switch (node.kind) {
     case Node::Kind::kDate: {
       if (node.field == "date") {
@@ -571,7 +555,7 @@ Result<Set> Evaluation::evaluate(const Node& node, const Numbers* within) {
   return Set{std::move(numbers), false};
 }
 
-Result<Set> Evaluation::evaluate_and(const Node& node, const Numbers* within) {
+Result<Set> Evaluation::evaluate_and(const Node& node, const NumberSet* within) {
   struct Part {
     const Node* node;
     int rank;
@@ -584,7 +568,7 @@ Result<Set> Evaluation::evaluate_and(const Node& node, const Numbers* within) {
   });
   Set current{{}, true};  // everything
   for (const Part& part : parts) {
-    const Numbers* limit = current.complement ? within : &current.numbers;
+    const NumberSet* limit = current.complement ? within : &current.numbers;
     ARCH_TRY(Set next, evaluate(*part.node, limit));
     current = current.complement ? both(std::move(current), std::move(next)) : std::move(next);
     if (!current.complement && current.numbers.empty()) break;
@@ -592,48 +576,29 @@ Result<Set> Evaluation::evaluate_and(const Node& node, const Numbers* within) {
   return current;
 }
 
-Result<Numbers> Evaluation::date(const Node& node, const Numbers* within) const {
+Result<NumberSet> Evaluation::date(const Node& node, const NumberSet* within) const {
   // Reading the columns of few is cheaper than of all.
   constexpr size_t kShare = 8;
   if (within != nullptr && (reader_ == nullptr || within->size() < reader_->documents() / kShare + kShare)) {
-    ARCH_TRY(std::vector<index::Column> dates, columns(*within));
+    ARCH_TRY(const DateOf date_of, dates_of(archive_, reader_, *within));
     Numbers out;
-    for (size_t i = 0; i < dates.size(); ++i)
-      if (dates[i].date_s >= node.from_s && dates[i].date_s < node.to_s) out.push_back((*within)[i]);
-    return out;
+    for (uint64_t number : *within)
+      if (const int64_t date = date_of(number); date >= node.from_s && date < node.to_s) out.push_back(number);
+    return NumberSet(std::move(out));
   }
-  if (reader_ == nullptr) return Numbers();
+  if (reader_ == nullptr) return NumberSet();
   return reader_->date_range(node.from_s, node.to_s);
 }
 
-Result<std::vector<index::Column>> Evaluation::columns(const Numbers& numbers) const {
-  std::vector<index::Column> out(numbers.size());
-  if (reader_ != nullptr) {
-    ARCH_TRY(out, reader_->columns(numbers));
-  }
-  Numbers missing;
-  for (size_t i = 0; i < out.size(); ++i)
-    if (out[i].date_s == 0 && out[i].mail_key == 0) missing.push_back(numbers[i]);
-  if (missing.empty()) return out;
-  ARCH_TRY(std::vector<MessageInfo> infos, archive_.infos(missing));
-  size_t next = 0;
-  for (index::Column& column : out) {
-    if (column.date_s != 0 || column.mail_key != 0) continue;
-    const MessageInfo& info = infos[next++];
-    column.date_s = static_cast<uint32_t>(std::clamp<int64_t>(info.date / kNsPerSecond, 0, UINT32_MAX));
-    column.mail_key = info.mail_key;
-  }
-  return out;
-}
-
 // What only the catalog's rows say: those of `within`, or all. An AND asks for it behind everything that posting lists answer.
-Result<Numbers> Evaluation::by_row(const Node& node, const Numbers* within) {
-  if (within == nullptr && reader_ == nullptr) return Numbers();
+Result<NumberSet> Evaluation::by_row(const Node& node, const NumberSet* within) {
+  if (within == nullptr && reader_ == nullptr) return NumberSet();
   Numbers numbers;
   if (within != nullptr) {
-    numbers = *within;
+    numbers = within->list();
   } else {
-    ARCH_TRY(numbers, reader_->all());
+    ARCH_TRY(NumberSet every, reader_->all());
+    numbers = every.list();
   }
   std::vector<char> found(numbers.size(), 0);
   std::atomic<uint64_t> unknown{0};
@@ -655,18 +620,16 @@ Result<Numbers> Evaluation::by_row(const Node& node, const Numbers* within) {
   Numbers out;
   for (size_t i = 0; i < numbers.size(); ++i)
     if (found[i] != 0) out.push_back(numbers[i]);
-  return out;
+  return NumberSet(std::move(out));
 }
 
-Result<Numbers> Evaluation::has(const Node& node) const {
-  if (reader_ == nullptr) return Numbers();
+Result<NumberSet> Evaluation::has(const Node& node) const {
+  if (reader_ == nullptr) return NumberSet();
   if (node.text == "variant") return variants();
   if (node.text == "unread") {
-    ARCH_TRY(Numbers unread, reader_->postings(std::string(index::kIsUnread)));
-    ARCH_TRY(Numbers read, reader_->postings(std::string(index::kIsRead)));
-    Numbers left;
-    std::set_difference(unread.begin(), unread.end(), read.begin(), read.end(), std::back_inserter(left));
-    return left;
+    ARCH_TRY(NumberSet unread, reader_->postings(std::string(index::kIsUnread)));
+    ARCH_TRY(NumberSet read, reader_->postings(std::string(index::kIsRead)));
+    return subtract(unread, read);
   }
   constexpr std::pair<std::string_view, std::string_view> kTerms[] = {
       {"attachment", index::kHasAttachment}, {"encrypted", index::kIsEncrypted}, {"inline", index::kHasInline},
@@ -678,52 +641,50 @@ Result<Numbers> Evaluation::has(const Node& node) const {
 }
 
 // Messages whose mail key another message has too.
-Result<Numbers> Evaluation::variants() const {
-  ARCH_TRY(Numbers all, reader_->all());
-  ARCH_TRY(std::vector<index::Column> keys, columns(all));
-  std::unordered_map<uint64_t, size_t> first;
-  std::vector<char> shared(all.size(), 0);
-  for (size_t i = 0; i < all.size(); ++i) {
-    auto [known, fresh] = first.try_emplace(keys[i].mail_key, i);
-    if (!fresh) shared[known->second] = shared[i] = 1;
-  }
+Result<NumberSet> Evaluation::variants() const {
+  ARCH_TRY(NumberSet all, reader_->all());
+  ARCH_TRY(std::vector<index::Copy> copies, reader_->copies(all));
   Numbers out;
-  for (size_t i = 0; i < all.size(); ++i)
-    if (shared[i] != 0) out.push_back(all[i]);
-  return out;
+  for (const index::Copy& copy : copies) {
+    out.push_back(copy.number);
+    out.push_back(copy.first);
+  }
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return NumberSet(std::move(out));
 }
 
 // Every word of the text under the prefix, in whatever order; or one of the terms by which a compound is written together.
-Result<Numbers> Evaluation::words_under(std::string_view prefix, std::string_view text) const {
-  if (reader_ == nullptr) return Numbers();
+Result<NumberSet> Evaluation::words_under(std::string_view prefix, std::string_view text) const {
+  if (reader_ == nullptr) return NumberSet();
   const text::Ask ask = text::ask(text);
-  std::vector<Numbers> lists;
+  std::vector<NumberSet> lists;
   for (const std::string& term : ask.whole) {
-    ARCH_TRY(Numbers list, reader_->postings(std::string(prefix) + term));
+    ARCH_TRY(NumberSet list, reader_->postings(std::string(prefix) + term));
     lists.push_back(std::move(list));
   }
-  std::optional<Numbers> every;
+  std::optional<NumberSet> every;
   for (const std::string& term : ask.only_whole ? std::vector<std::string>() : ask.required) {
-    ARCH_TRY(Numbers list, reader_->postings(std::string(prefix) + term));
+    ARCH_TRY(NumberSet list, reader_->postings(std::string(prefix) + term));
     every = every ? intersect(*every, list) : std::move(list);
   }
   if (every) lists.push_back(std::move(*every));
   return unite(std::move(lists));
 }
 
-Result<Numbers> Evaluation::label(const Node& node) const {
-  if (reader_ == nullptr) return Numbers();
+Result<NumberSet> Evaluation::label(const Node& node) const {
+  if (reader_ == nullptr) return NumberSet();
   if (node.field == "lang") return reader_->postings(std::string(index::kLanguage) + node.text);
   const std::string_view prefix = node.field == "list" ? index::kList : index::kTag;
-  ARCH_TRY(Numbers whole, reader_->postings(std::string(prefix) + text::label_term(node.text)));
-  ARCH_TRY(Numbers words, words_under(prefix, node.text));
+  ARCH_TRY(NumberSet whole, reader_->postings(std::string(prefix) + text::label_term(node.text)));
+  ARCH_TRY(NumberSet words, words_under(prefix, node.text));
   return unite(whole, words);
 }
 
-Result<Numbers> Evaluation::header(const Node& node) {
-  if (reader_ == nullptr) return Numbers();
+Result<NumberSet> Evaluation::header(const Node& node) {
+  if (reader_ == nullptr) return NumberSet();
   const std::string name = std::string(index::kHeader) + node.text;
-  ARCH_TRY(Numbers any, reader_->postings(name));
+  ARCH_TRY(NumberSet any, reader_->postings(name));
   if (any.empty())
     notices_.push_back(
         {node.column, "no mail has the field " + node.text + " in the index: is it named in index.headers?"});
@@ -732,32 +693,33 @@ Result<Numbers> Evaluation::header(const Node& node) {
 }
 
 // Both sides are found by themselves; then the text decides.
-Result<Numbers> Evaluation::near(const Node& node, const Numbers* within) {
+Result<NumberSet> Evaluation::near(const Node& node, const NumberSet* within) {
   const Leaf& a = leaves_[places_.at(&node.children[0])];
   const Leaf& b = leaves_[places_.at(&node.children[1])];
   const bool a_first = a.estimate <= b.estimate;
-  ARCH_TRY(Numbers one, evaluate_leaf(a_first ? a : b, within));
-  ARCH_TRY(Numbers both, evaluate_leaf(a_first ? b : a, &one));
+  ARCH_TRY(NumberSet one, evaluate_leaf(a_first ? a : b, within));
+  ARCH_TRY(NumberSet both, evaluate_leaf(a_first ? b : a, &one));
   both = intersect(one, both);
-  std::vector<char> found(both.size(), 0);
+  const Numbers numbers = both.list();
+  std::vector<char> found(numbers.size(), 0);
   auto check = [&](size_t begin, size_t end) -> Result<void> {
-    ARCH_TRY(std::vector<MessageText> texts, archive_.texts({both.begin() + static_cast<std::ptrdiff_t>(begin),
-                                                             both.begin() + static_cast<std::ptrdiff_t>(end)}));
+    ARCH_TRY(std::vector<MessageText> texts, archive_.texts({numbers.begin() + static_cast<std::ptrdiff_t>(begin),
+                                                             numbers.begin() + static_cast<std::ptrdiff_t>(end)}));
     for (size_t i = 0; i < texts.size(); ++i)
       for (const TextPiece& piece : texts[i])
         if ((a.scope.pieces & piece_bit(piece.field)) != 0 && stand_near(a.pattern, b.pattern, node.from, piece.text))
           found[begin + i] = 1;
     return {};
   };
-  ARCH_TRY_VOID(in_chunks(both.size(), check));
+  ARCH_TRY_VOID(in_chunks(numbers.size(), check));
   Numbers out;
-  for (size_t i = 0; i < both.size(); ++i)
-    if (found[i] != 0) out.push_back(both[i]);
-  return out;
+  for (size_t i = 0; i < numbers.size(); ++i)
+    if (found[i] != 0) out.push_back(numbers[i]);
+  return NumberSet(std::move(out));
 }
 
 // From the catalog: it knows them before the index does.
-Result<Numbers> Evaluation::identity(const Node& node) const {
+Result<NumberSet> Evaluation::identity(const Node& node) const {
   auto by_digest = [&]() -> Result<Numbers> {
     auto prefix = DigestPrefix::parse(node.text);
     if (!prefix) return Numbers();
@@ -767,14 +729,17 @@ Result<Numbers> Evaluation::identity(const Node& node) const {
     ARCH_TRY(MessageInfo info, archive_.info(*digest));
     return Numbers{info.number};
   };
-  if (node.field == "hash") return by_digest();
+  if (node.field == "hash") {
+    ARCH_TRY(Numbers one, by_digest());
+    return NumberSet(std::move(one));
+  }
   ARCH_TRY(Numbers numbers, archive_.by_message_id(node.text));
   std::sort(numbers.begin(), numbers.end());
-  if (node.field == "id") return numbers;
+  if (node.field == "id") return NumberSet(std::move(numbers));
   if (numbers.empty()) {
     ARCH_TRY(numbers, by_digest());
   }
-  std::vector<Numbers> threads;
+  std::vector<NumberSet> threads;
   if (!numbers.empty()) {
     ARCH_TRY(std::vector<MessageInfo> infos, archive_.infos(numbers));
     std::set<uint64_t> seen;
@@ -790,71 +755,81 @@ Result<Numbers> Evaluation::identity(const Node& node) const {
 
 // ── words and phrases ──
 
-Result<Numbers> Evaluation::postings(const Leaf& leaf, const std::string& term, const Numbers* within) const {
-  std::vector<Numbers> lists;
+Result<NumberSet> Evaluation::postings(const Leaf& leaf, const std::string& term, const NumberSet* within) const {
+  std::vector<NumberSet> lists;
   for (std::string_view prefix : leaf.scope.prefixes) {
-    ARCH_TRY(Numbers list, reader_->postings(std::string(prefix) + term));
+    ARCH_TRY(NumberSet list, reader_->postings(std::string(prefix) + term));
     if (within != nullptr) list = intersect(list, *within);
     lists.push_back(std::move(list));
   }
   return unite(std::move(lists));
 }
 
-Result<Numbers> Evaluation::evaluate_leaf(const Leaf& leaf, const Numbers* within) {
-  if (reader_ == nullptr) return Numbers();
-  std::vector<Numbers> lists;
+Result<NumberSet> Evaluation::evaluate_leaf(const Leaf& leaf, const NumberSet* within) {
+  if (reader_ == nullptr) return NumberSet();
+  std::vector<NumberSet> lists;
   for (const std::string& term : leaf.terms) {
-    ARCH_TRY(Numbers list, postings(leaf, term, within));
+    ARCH_TRY(NumberSet list, postings(leaf, term, within));
     lists.push_back(std::move(list));
   }
-  Numbers certain = unite(std::move(lists));
+  NumberSet certain = unite(std::move(lists));
   if (leaf.scope.text_decides) {
     if (leaf.phrase) {
-      ARCH_TRY(Numbers more, candidates(leaf, within));
+      ARCH_TRY(NumberSet more, candidates(leaf, within));
       certain = unite(certain, more);
     }
     return verified(leaf, certain);
   }
   if (!leaf.phrase) return certain;
-  ARCH_TRY(Numbers possible, candidates(leaf, within));
+  ARCH_TRY(NumberSet possible, candidates(leaf, within));
   possible = subtract(possible, certain);
-  ARCH_TRY(Numbers found, verified(leaf, possible));
+  ARCH_TRY(NumberSet found, verified(leaf, possible));
   return unite(certain, found);
 }
 
 // Every message that can hold the phrase, and some that do not.
-Result<Numbers> Evaluation::candidates(const Leaf& leaf, const Numbers* within) const {
+Result<NumberSet> Evaluation::candidates(const Leaf& leaf, const NumberSet* within) const {
   struct Term {
     std::string term;
-    bool pair;
     uint64_t frequency;
   };
   std::vector<Term> terms;
-  for (const std::string& word : leaf.ask.required) {
-    // In a phrase every common word is part of a pair, which is much rarer.
-    if (!leaf.pairs.empty() && text::is_common(word)) continue;
-    terms.push_back({word, false, frequency(leaf, word)});
-  }
-  for (const std::string& pair : leaf.pairs) terms.push_back({pair, true, reader_->frequency(pair)});
+  for (const std::string& word : leaf.ask.required) terms.push_back({word, frequency(leaf, word)});
   std::sort(terms.begin(), terms.end(), [](const Term& a, const Term& b) { return a.frequency < b.frequency; });
-  std::optional<Numbers> current;
+  std::optional<NumberSet> current;
   for (const Term& term : terms) {
     if (current && current->size() <= kFewCandidates && term.frequency / kLongListFactor > current->size()) break;
-    const Numbers* limit = current ? &*current : within;
-    Numbers next;
-    if (term.pair) {
-      ARCH_TRY(next, reader_->postings(term.term));
-      if (limit != nullptr) next = intersect(next, *limit);
-    } else {
-      ARCH_TRY(next, postings(leaf, term.term, limit));
-    }
+    ARCH_TRY(NumberSet next, postings(leaf, term.term, current ? &*current : within));
     current = std::move(next);
     if (current->empty()) break;
   }
   return current ? std::move(*current) : Numbers();
 }
 
-Result<Numbers> Evaluation::verified(const Leaf& leaf, const Numbers& numbers) {
+// Sequences of words decide what they can, the texts the rest.
+Result<NumberSet> Evaluation::verified(const Leaf& leaf, const NumberSet& set) {
+  if (leaf.scope.people != People::kNone || reader_ == nullptr || set.empty()) return verified_by_text(leaf, set);
+  index::WordPattern pattern;
+  pattern.pieces = leaf.scope.pieces;
+  const Pattern::Words use = leaf.pattern.words(&pattern.sequence, &pattern.singles);
+  if (use == Pattern::Words::kNothing) return verified_by_text(leaf, set);
+  ARCH_TRY(index::IndexReader::Looked looked, reader_->look(pattern, set));
+  switch (use) {
+    case Pattern::Words::kAnswers: {
+      ARCH_TRY(NumberSet more, verified_by_text(leaf, looked.undecided));
+      return unite(looked.found, more);
+    }
+    case Pattern::Words::kFound: {
+      ARCH_TRY(NumberSet more, verified_by_text(leaf, subtract(set, looked.found)));
+      return unite(looked.found, more);
+    }
+    default:
+      return verified_by_text(leaf, unite(looked.found, looked.undecided));
+  }
+}
+
+Result<NumberSet> Evaluation::verified_by_text(const Leaf& leaf, const NumberSet& set) {
+  const Numbers numbers = set.list();
   std::vector<char> found(numbers.size(), 0);
   std::atomic<uint64_t> without_text{0};
   auto check = [&](size_t begin, size_t end) -> Result<void> {
@@ -884,7 +859,7 @@ Result<Numbers> Evaluation::verified(const Leaf& leaf, const Numbers& numbers) {
   Numbers out;
   for (size_t i = 0; i < numbers.size(); ++i)
     if (found[i] != 0) out.push_back(numbers[i]);
-  return out;
+  return NumberSet(std::move(out));
 }
 
 Result<bool> Evaluation::people_match(const Leaf& leaf, const MessageInfo& message) const {

@@ -24,9 +24,7 @@ class Evaluation {
              const Aliases* aliases = nullptr);
 
   /// Message numbers, rising. Errors: kInvalid (a prefix of too many words), kTryAgain, kCorrupt, kIo.
-  Result<Numbers> run();
-  /// Date and mail key of each, same order; of messages that the index has not seen yet, from the catalog.
-  Result<std::vector<index::Column>> columns(const Numbers& numbers) const;
+  Result<NumberSet> run();
 
   /// What a snippet marks: words and phrases that are not under a NOT. Holds as long as this object.
   std::vector<Wanted> wanted() const;
@@ -51,7 +49,6 @@ class Evaluation {
     Scope scope;
     std::vector<std::string> terms;  // without prefix; any of them is enough
     text::Ask ask;                   // its words in order are the other way to match, when `phrase`
-    std::vector<std::string> pairs;
     bool phrase = false;
     bool positive = true;
     Pattern pattern;
@@ -70,21 +67,22 @@ class Evaluation {
   uint64_t estimate(const Node& node) const;
   int rank(const Node& node) const;
 
-  Result<Set> evaluate(const Node& node, const Numbers* within);
-  Result<Set> evaluate_and(const Node& node, const Numbers* within);
-  Result<Numbers> evaluate_leaf(const Leaf& leaf, const Numbers* within);
-  Result<Numbers> date(const Node& node, const Numbers* within) const;
-  Result<Numbers> by_row(const Node& node, const Numbers* within);
-  Result<Numbers> has(const Node& node) const;
-  Result<Numbers> variants() const;
-  Result<Numbers> words_under(std::string_view prefix, std::string_view text) const;
-  Result<Numbers> label(const Node& node) const;
-  Result<Numbers> header(const Node& node);
-  Result<Numbers> near(const Node& node, const Numbers* within);
-  Result<Numbers> identity(const Node& node) const;
-  Result<Numbers> postings(const Leaf& leaf, const std::string& term, const Numbers* within) const;
-  Result<Numbers> candidates(const Leaf& leaf, const Numbers* within) const;
-  Result<Numbers> verified(const Leaf& leaf, const Numbers& numbers);
+  Result<Set> evaluate(const Node& node, const NumberSet* within);
+  Result<Set> evaluate_and(const Node& node, const NumberSet* within);
+  Result<NumberSet> evaluate_leaf(const Leaf& leaf, const NumberSet* within);
+  Result<NumberSet> date(const Node& node, const NumberSet* within) const;
+  Result<NumberSet> by_row(const Node& node, const NumberSet* within);
+  Result<NumberSet> has(const Node& node) const;
+  Result<NumberSet> variants() const;
+  Result<NumberSet> words_under(std::string_view prefix, std::string_view text) const;
+  Result<NumberSet> label(const Node& node) const;
+  Result<NumberSet> header(const Node& node);
+  Result<NumberSet> near(const Node& node, const NumberSet* within);
+  Result<NumberSet> identity(const Node& node) const;
+  Result<NumberSet> postings(const Leaf& leaf, const std::string& term, const NumberSet* within) const;
+  Result<NumberSet> candidates(const Leaf& leaf, const NumberSet* within) const;
+  Result<NumberSet> verified(const Leaf& leaf, const NumberSet& set);
+  Result<NumberSet> verified_by_text(const Leaf& leaf, const NumberSet& set);
   Result<bool> envelope_stands_for_to(const Leaf& leaf, const MessageInfo& message) const;
   Result<bool> people_match(const Leaf& leaf, const MessageInfo& message) const;
 

@@ -94,6 +94,15 @@ bool stand_near(const Pattern& one, const Pattern& other, uint64_t words, std::s
   return false;
 }
 
+Pattern::Words Pattern::words(std::vector<std::string>* sequence, std::vector<std::string>* singles) const {
+  if (!prefix_.empty()) return Words::kNothing;
+  *sequence = sequence_;
+  singles->assign(words_.begin(), words_.end());
+  if (sequence->empty() && singles->empty()) return Words::kNothing;
+  if (!joined_.empty()) return spelled_.empty() ? Words::kFound : Words::kNothing;
+  return spelled_.empty() ? Words::kAnswers : Words::kCandidates;
+}
+
 bool Pattern::found_in(std::string_view text) const {
   bool found = false;
   each(text, [&](size_t, size_t) {
@@ -122,25 +131,27 @@ void Pattern::each(std::string_view text, const std::function<bool(size_t, size_
     if (!joined_.empty()) {
       const std::string_view gap = text.substr(previous_end, scanner.begin() - previous_end);
       if (gap.size() > kJoinedGap) begun.clear();
-      const bool blank = !begun.empty() && has_blank(gap);
-      const bool together = gap.empty() || text::written_together(previous, gap, term);
-      previous_end = scanner.end();
       bool whole = false;
       size_t from = 0;
-      std::erase_if(begun, [&](Begun& each) {
-        const std::string& word = each.joined->word;
-        if ((!each.joined->number && (blank || !together)) || word.compare(each.matched, term.size(), term) != 0)
-          return true;
-        each.matched += term.size();
-        if (each.matched < word.size()) return false;
-        from = whole ? std::min(from, each.begin) : each.begin;
-        return whole = true;
-      });
+      if (!begun.empty()) {
+        const bool blank = has_blank(gap);
+        const bool together = gap.empty() || text::written_together(previous, gap, term);
+        std::erase_if(begun, [&](Begun& each) {
+          const std::string& word = each.joined->word;
+          if ((!each.joined->number && (blank || !together)) || word.compare(each.matched, term.size(), term) != 0)
+            return true;
+          each.matched += term.size();
+          if (each.matched < word.size()) return false;
+          from = whole ? std::min(from, each.begin) : each.begin;
+          return whole = true;
+        });
+      }
+      previous_end = scanner.end();
       for (const Joined& each : joined_)
         if (each.word.size() > term.size() && each.word.compare(0, term.size(), term) == 0)
           begun.push_back({&each, term.size(), scanner.begin()});
       if (whole && !match(from, scanner.end())) return;
-      previous.assign(term);
+      if (!begun.empty()) previous.assign(term);
     }
     if (count > 0) {
       begins[index % count] = scanner.begin();
@@ -163,7 +174,7 @@ void Pattern::each(std::string_view text, const std::function<bool(size_t, size_
       }
     }
     bool single = !prefix_.empty() && term.substr(0, prefix_.size()) == prefix_;
-    if (!single && !words_.empty()) {
+    if (!single && begins_[static_cast<unsigned char>(term[0])]) {
       scratch.assign(term);
       single = words_.count(scratch) != 0;
     }

@@ -1,6 +1,7 @@
 // What one word or phrase of a query matches in running text: the text decides what the index could only propose.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -20,12 +21,21 @@ class Pattern {
   static Pattern exact(std::string_view text);
 
   /// A single word that matches too (folded).
-  void add_word(std::string word) { words_.insert(std::move(word)); }
+  void add_word(std::string word) {
+    if (word.empty()) return;
+    begins_.set(static_cast<unsigned char>(word[0]));
+    words_.insert(std::move(word));
+  }
   /// Words that stand close together and are this when written without what separates them (folded): one sign, or, where there
   /// are digits in it, also a blank and brackets.
   void add_joined(std::string word);
   /// Every word that begins so (folded) matches too; empty: none.
   void set_prefix(std::string prefix) { prefix_ = std::move(prefix); }
+
+  /// What sequences of words (query/index/sequences.h) can look for. kAnswers: found there is found, not found is not. kFound: found is
+  /// found, the rest is to be seen in the text. kCandidates: what is not found is not, the rest is to be seen. kNothing: of no use.
+  enum class Words : uint8_t { kAnswers, kFound, kCandidates, kNothing };
+  Words words(std::vector<std::string>* sequence, std::vector<std::string>* singles) const;
 
   bool found_in(std::string_view text) const;
   /// Calls back with the bytes of each match, in the order of their ends; phrases do not overlap. Ends early on false.
@@ -37,6 +47,7 @@ class Pattern {
   std::vector<std::string> spelled_;   // exact(): the same words with accents
   std::vector<uint32_t> borders_;      // Knuth, Morris, Pratt: longest proper prefix that is a suffix
   std::unordered_set<std::string> words_;
+  std::bitset<256> begins_;  // first bytes of words_: most words of a text are turned away without hashing
   struct Joined {
     std::string word;
     bool number;  // it has digits

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "query/search/chunks.h"
 #include "query/search/facets.h"
 #include "query/search/searcher_state.h"
 #include "query/search/snippet.h"
@@ -11,37 +12,66 @@ namespace arch::search {
 
 constexpr size_t kFacetMonths = 36, kFacetValues = 8;
 
-// Copies of one mail: the first captured stands for all.
-std::vector<Entry> collapsed(const Numbers& numbers, const std::vector<index::Column>& columns) {
-  std::vector<Entry> entries;
-  entries.reserve(numbers.size());
-  for (size_t i = 0; i < numbers.size(); ++i) entries.push_back({columns[i].date_s, numbers[i], columns[i].mail_key});
-  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-    return a.mail_key != b.mail_key ? a.mail_key < b.mail_key : a.number < b.number;
-  });
-  auto same = [](const Entry& a, const Entry& b) { return a.mail_key == b.mail_key; };
-  entries.erase(std::unique(entries.begin(), entries.end(), same), entries.end());
-  return entries;
-}
-
 namespace {
 
-// The first `count` in the order wanted; the rest in any.
-void order(std::vector<Entry>* entries, size_t count, Order wanted) {
-  auto newer = [](const Entry& a, const Entry& b) {
-    return a.date_s != b.date_s ? a.date_s > b.date_s : a.number > b.number;
+struct Entry {
+  uint32_t date_s;
+  float score;
+  uint64_t number;
+};
+
+bool newer(const Entry& a, const Entry& b) {
+  return a.date_s != b.date_s ? a.date_s > b.date_s : a.number > b.number;
+}
+bool older(const Entry& a, const Entry& b) { return newer(b, a); }
+bool better(const Entry& a, const Entry& b) { return a.score != b.score ? a.score > b.score : newer(a, b); }
+
+// The first `count` in the order wanted: what is behind the last of them so far is not kept at all. skip(date, first, last): whether no
+// message of first..last stands in front of one of that date.
+template <class Before, class Skip>
+std::vector<Entry> first_of(const Mails& mails, const std::vector<float>& scores, size_t count, const Before& before,
+                            const Skip& skip) {
+  std::vector<Entry> out;
+  if (count == 0) return out;
+  const size_t most = 2 * count + 64;
+  Entry last{};  // of the first `count`, when `full`
+  bool full = false;
+  size_t i = mails.shown.size();
+  const auto each = [&](uint64_t number) {
+    const Entry entry{mails.date(number), scores.empty() ? 0 : scores[--i], number};
+    if (full && !before(entry, last)) return true;
+    out.push_back(entry);
+    if (out.size() < most) return true;
+    const auto middle = out.begin() + static_cast<std::ptrdiff_t>(count - 1);
+    std::nth_element(out.begin(), middle, out.end(), before);
+    last = *middle;
+    full = true;
+    out.resize(count);
+    return true;
   };
-  auto older = [&](const Entry& a, const Entry& b) { return newer(b, a); };
-  auto better = [&](const Entry& a, const Entry& b) { return a.score != b.score ? a.score > b.score : newer(a, b); };
-  auto middle = entries->begin() + static_cast<std::ptrdiff_t>(std::min(count, entries->size()));
+  mails.shown.falling(each, [&](uint64_t from, uint64_t to) { return full && skip(last.date_s, from, to); });
+  const auto end = out.begin() + static_cast<std::ptrdiff_t>(std::min(count, out.size()));
+  std::partial_sort(out.begin(), end, out.end(), before);
+  out.erase(end, out.end());
+  return out;
+}
+
+Result<std::vector<Entry>> ordered(const Evaluation& evaluation, const Mails& mails, size_t count, Order wanted) {
+  const auto never = [](uint32_t, uint64_t, uint64_t) { return false; };
   switch (wanted) {
     case Order::kNewest:
-      return std::partial_sort(entries->begin(), middle, entries->end(), newer);
+      // Numbers rise with the arrival and dates mostly with them: beyond the newest few blocks hardly any need be looked at. Of equal
+      // dates the higher number is the newer, and was seen before.
+      return first_of(mails, {}, count, newer, [&mails](uint32_t date, uint64_t first, uint64_t last) {
+        return mails.date.unseen.empty() && !mails.date.known.any_younger(first, last, date);
+      });
     case Order::kOldest:
-      return std::partial_sort(entries->begin(), middle, entries->end(), older);
+      return first_of(mails, {}, count, older, never);
     case Order::kRelevance:
-      return std::partial_sort(entries->begin(), middle, entries->end(), better);
+      break;
   }
+  ARCH_TRY(const std::vector<float> scores, evaluation.scores(mails.shown.list()));
+  return first_of(mails, scores, count, better, never);
 }
 
 // Mail of these people, these domains and this time, and the query: no word of it is widened.
@@ -73,16 +103,6 @@ query::Node scoped(const query::Node& root, const Scope& scope) {
     all.children.push_back(std::move(date));
   }
   return all;
-}
-
-Result<void> score(const Evaluation& evaluation, std::vector<Entry>* entries) {
-  std::sort(entries->begin(), entries->end(), [](const Entry& a, const Entry& b) { return a.number < b.number; });
-  Numbers numbers;
-  numbers.reserve(entries->size());
-  for (const Entry& entry : *entries) numbers.push_back(entry.number);
-  ARCH_TRY(std::vector<float> scores, evaluation.scores(numbers));
-  for (size_t i = 0; i < scores.size(); ++i) (*entries)[i].score = scores[i];
-  return {};
 }
 
 // The query with each word at its column replaced; empty when nothing was, or the word does not stand there as it is shown.
@@ -150,14 +170,13 @@ Result<std::unique_ptr<Searcher::State::Found>> Searcher::State::find(const Requ
   found->tree = request.scope.restricts() ? scoped(found->query.root, request.scope) : found->query.root;
   found->evaluation =
       std::make_unique<Evaluation>(archive, reader.get(), found->tree, request.widen, request.aliases);
-  ARCH_TRY(found->numbers, found->evaluation->run());
+  ARCH_TRY(found->messages, found->evaluation->run());
   found->as_of = found->index.indexed;
   if (request.as_of != 0 && request.as_of < found->as_of) {
     found->as_of = request.as_of;
     ARCH_TRY(uint64_t last, last_message_at(request.as_of));
-    found->numbers.erase(std::upper_bound(found->numbers.begin(), found->numbers.end(), last), found->numbers.end());
+    found->messages.remove_above(last);
   }
-  ARCH_TRY(found->columns, found->evaluation->columns(found->numbers));
   return found;
 }
 
@@ -184,17 +203,14 @@ Result<Answer> Searcher::search(const Request& request) {
                 "ask for further pages, or export");
   ARCH_TRY(std::unique_ptr<State::Found> found, s.find(request));
   Evaluation& evaluation = *found->evaluation;
-  const Numbers& numbers = found->numbers;
-  const std::vector<index::Column>& columns = found->columns;
   Answer answer;
   answer.index = found->index;
   answer.as_of = found->as_of;
   answer.interpreted = found->query.interpreted;
   answer.notices = std::move(found->query.notices);
-  std::vector<Entry> entries = collapsed(numbers, columns);
-  if (request.order == Order::kRelevance) ARCH_TRY_VOID(score(evaluation, &entries));
-  answer.messages = numbers.size();
-  answer.total = entries.size();
+  ARCH_TRY(const Mails mails, mails_of(s.archive, s.reader.get(), found->messages));
+  answer.messages = found->messages.size();
+  answer.total = mails.shown.size();
   answer.notices.insert(answer.notices.end(), evaluation.notices().begin(), evaluation.notices().end());
   ARCH_TRY(answer.suggestions, evaluation.suggestions());
   answer.did_you_mean = corrected(request.query, answer.suggestions);
@@ -208,44 +224,45 @@ Result<Answer> Searcher::search(const Request& request) {
   if (request.facets != nullptr) {
     CountAnswer months;
     months.by = "month";
-    months.total = entries.size();
-    count_periods(entries, request.context.timezone, 7, kFacetMonths, &months);
+    months.total = answer.total;
+    count_periods(mails, request.context.timezone, 7, kFacetMonths, &months);
     answer.facets.push_back(std::move(months));
-    Numbers mails;
-    mails.reserve(entries.size());
-    for (const Entry& entry : entries) mails.push_back(entry.number);
-    for (CountAnswer& facet : request.facets->count(mails, kFacetValues)) answer.facets.push_back(std::move(facet));
+    for (CountAnswer& facet : request.facets->count(mails.shown.list(), kFacetValues))
+      answer.facets.push_back(std::move(facet));
   }
 
-  size_t offset = std::min(request.offset, entries.size());
-  size_t end = offset + std::min(request.limit, entries.size() - offset);
+  const size_t offset = std::min<size_t>(request.offset, answer.total);
+  const size_t end = offset + std::min<size_t>(request.limit, answer.total - offset);
   if (offset == end) return answer;
-  order(&entries, end, request.order);
+  ARCH_TRY(const std::vector<Entry> entries, ordered(evaluation, mails, end, request.order));
 
-  std::unordered_map<uint64_t, size_t> places;  // mail key -> on the page
+  std::unordered_map<uint64_t, size_t> places;  // message -> on the page
   std::vector<uint64_t> page;
   for (size_t i = offset; i < end; ++i) {
-    places[entries[i].mail_key] = page.size();
+    places[entries[i].number] = page.size();
     page.push_back(entries[i].number);
   }
-  ARCH_TRY(std::vector<MessageInfo> infos, s.archive.infos(page));
-  for (MessageInfo& info : infos) {
-    answer.hits.emplace_back();
-    answer.hits.back().message = std::move(info);
-  }
-  for (size_t i = 0; i < numbers.size() && answer.messages > answer.total; ++i) {
-    auto place = places.find(columns[i].mail_key);
-    if (place == places.end() || numbers[i] == page[place->second]) continue;
-    ARCH_TRY(MessageInfo info, s.archive.info(numbers[i]));
+  answer.hits.resize(page.size());
+  const std::vector<Wanted> wanted = request.snippets ? evaluation.wanted() : std::vector<Wanted>();
+  // A row and a text of each are read and unpacked: most of the time of an answer.
+  constexpr size_t kHitsAtOnce = 8;
+  const auto read = [&](size_t first, size_t last) -> Result<void> {
+    const std::vector<uint64_t> numbers(page.begin() + static_cast<std::ptrdiff_t>(first),
+                                        page.begin() + static_cast<std::ptrdiff_t>(last));
+    ARCH_TRY(std::vector<MessageInfo> infos, s.archive.infos(numbers));
+    for (size_t i = 0; i < infos.size(); ++i) answer.hits[first + i].message = std::move(infos[i]);
+    if (!request.snippets) return {};
+    ARCH_TRY(const std::vector<MessageText> texts,
+             s.archive.texts(numbers));  // empty: the index has not been there yet
+    for (size_t i = 0; i < texts.size(); ++i) answer.hits[first + i].snippet = make_snippet(texts[i], wanted);
+    return {};
+  };
+  ARCH_TRY_VOID(in_chunks(page.size(), read, kHitsAtOnce));
+  for (const Mails::Hidden& hidden : mails.hidden) {
+    const auto place = places.find(hidden.shown);
+    if (place == places.end()) continue;
+    ARCH_TRY(MessageInfo info, s.archive.info(hidden.number));
     answer.hits[place->second].variants.push_back(info.digest);
-  }
-  if (!request.snippets) return answer;
-  std::vector<Wanted> wanted = evaluation.wanted();
-  for (Hit& hit : answer.hits) {
-    auto text = s.archive.text(hit.message.number);
-    if (!text && text.error().code == Code::kNotFound) continue;  // the index has not been there yet
-    if (!text) return tl::unexpected<Error>(text.error());
-    hit.snippet = make_snippet(*text, wanted);
   }
   return answer;
 }
@@ -257,16 +274,14 @@ Result<std::vector<uint64_t>> Searcher::numbers(const Request& request, bool col
   ARCH_TRY(std::unique_ptr<State::Found> all, state_->find(request));
   state_->interpreted = all->query.interpreted;
   state_->as_of = all->as_of;
-  const Numbers& found = all->numbers;
-  const std::vector<index::Column>& columns = all->columns;
-  std::vector<Entry> entries;
+  Mails mails;
   if (collapse) {
-    entries = collapsed(found, columns);
+    ARCH_TRY(mails, mails_of(state_->archive, state_->reader.get(), all->messages));
   } else {
-    for (size_t i = 0; i < found.size(); ++i) entries.push_back({columns[i].date_s, found[i], columns[i].mail_key});
+    mails.shown = all->messages;
+    ARCH_TRY(mails.date, dates_of(state_->archive, state_->reader.get(), all->messages));
   }
-  if (request.order == Order::kRelevance) ARCH_TRY_VOID(score(*all->evaluation, &entries));
-  order(&entries, entries.size(), request.order);
+  ARCH_TRY(const std::vector<Entry> entries, ordered(*all->evaluation, mails, mails.shown.size(), request.order));
   std::vector<uint64_t> out;
   out.reserve(entries.size());
   for (const Entry& entry : entries) out.push_back(entry.number);

@@ -5,22 +5,13 @@
 #include <vector>
 
 #include "query/search/evaluate.h"
+#include "query/search/mails.h"
 #include "query/search/search.h"
 
 namespace arch::search {
 
-struct Entry {
-  uint32_t date_s;
-  uint64_t number;
-  uint64_t mail_key;
-  float score = 0;
-};
-
-/// Copies of one mail: the first captured stands for all.
-std::vector<Entry> collapsed(const Numbers& numbers, const std::vector<index::Column>& columns);
-
 /// Mails by period: `letters` 4 for years, 7 for months, 10 for days; of too many the newest.
-void count_periods(const std::vector<Entry>& entries, const std::string& timezone, size_t letters, size_t limit,
+void count_periods(const Mails& mails, const std::string& timezone, size_t letters, size_t limit,
                    CountAnswer* answer);
 
 struct Searcher::State {
@@ -57,8 +48,7 @@ struct Searcher::State::Found {
   std::unique_ptr<Evaluation> evaluation;
   Completeness index;
   uint64_t as_of = 0;
-  Numbers numbers;
-  std::vector<index::Column> columns;
+  NumberSet messages;  // all that match
 };
 
 }  // namespace arch::search

@@ -1,23 +1,16 @@
-// Operations on rising lists of numbers without repeats. Pure.
+// What a part of a query finds: a set of messages, or everything but a set. Pure.
 #pragma once
 
-#include <cstdint>
-#include <vector>
+#include "query/index/number_set.h"
 
 namespace arch::search {
 
-using Numbers = std::vector<uint64_t>;
+using index::Numbers;
+using index::NumberSet;
 
-/// Steps through the longer list in leaps when the other is much shorter.
-Numbers intersect(const Numbers& a, const Numbers& b);
-Numbers subtract(const Numbers& from, const Numbers& what);
-Numbers unite(const Numbers& a, const Numbers& b);
-/// All of them at once: sorts when there are many.
-Numbers unite(std::vector<Numbers> lists);
-
-/// A list, or everything but a list: so that NOT needs no list of all messages before the end.
+/// A set, or everything but a set: so that NOT needs no set of all messages before the end.
 struct Set {
-  Numbers numbers;
+  NumberSet numbers;
   bool complement = false;
 };
 Set both(Set a, Set b);    ///< AND

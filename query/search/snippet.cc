@@ -10,6 +10,7 @@ namespace {
 
 constexpr size_t kLookBytes = 1u << 20;  // of one piece; a match further on shows the piece's beginning
 constexpr size_t kMaxMarks = 2'000;
+constexpr size_t kFar = 2'000;   // bytes: more than a window, and than a match that begins before another ends
 constexpr size_t kBefore = 50;   // bytes in front of the first mark
 constexpr size_t kWordCut = 40;  // how far a cut is moved to fall between words
 
@@ -120,9 +121,12 @@ Snippet make_snippet(const MessageText& text, const std::vector<Wanted>& wanted)
     for (size_t i = 0; i < wanted.size() && i < limits::kQueryTerms; ++i) {
       if ((wanted[i].pieces & piece_bit(piece.field)) == 0) continue;
       size_t of_this = 0;
+      // Of one thing alone the window is around the first place; what stands far behind is not shown.
+      size_t far = SIZE_MAX;
       wanted[i].pattern->each(look, [&](size_t begin, size_t end) {
         marks.push_back({begin, end, i});
-        return ++of_this < kMaxMarks;
+        if (wanted.size() == 1) far = std::min(far, begin + kFar);
+        return ++of_this < kMaxMarks && begin < far;
       });
     }
     std::sort(marks.begin(), marks.end(),

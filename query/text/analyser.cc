@@ -4,7 +4,6 @@
 #include <array>
 #include <cstring>
 #include <initializer_list>
-#include <unordered_set>
 
 #include "query/text/fold_table.h"
 
@@ -448,31 +447,11 @@ bool plus_before(std::string_view text, size_t at) {
   return at > 0 && text[at - 1] == '+' && (at == 1 || ascii_class(text, at - 2) == 0);
 }
 
-// The commonest words of French and English mail, folded. Measured, see docs/search.md; part of the index's schema.
-constexpr std::string_view kCommon[] = {
-    "a",   "and", "as",  "at",  "au",   "aux",  "avec", "be",   "by", "c",   "ce",   "cette", "d",    "dans", "de",
-    "des", "du",  "en",  "est", "et",   "for",  "from", "have", "i",  "il",  "in",   "is",    "it",   "je",   "l",
-    "la",  "le",  "les", "n",   "ne",   "nous", "of",   "on",   "or", "ou",  "par",  "pas",   "pour", "qu",   "que",
-    "qui", "s",   "se",  "sur", "that", "the",  "this", "to",   "un", "une", "vous", "with",  "you"};
-
-struct CommonSet {
-  std::unordered_set<std::string_view> words;
-  uint32_t first_letters = 0;  // most words are turned away without hashing
-  CommonSet() {
-    for (std::string_view word : kCommon) {
-      words.insert(word);
-      first_letters |= 1u << (word[0] - 'a');
-    }
-  }
-};
-
-template <class EachTerm, class EachPair>
-void walk(std::string_view text, const EachTerm& each_term, const EachPair& each_pair, bool want_terms,
-          bool want_pairs) {
+template <class EachTerm>
+void walk(std::string_view text, const EachTerm& each_term) {
   Scanner scanner(text);
   Compound compound;
-  std::string previous;
-  bool previous_common = false;
+  std::string previous;  // a single
   bool previous_single = false;
   bool any = false;
   size_t previous_end = 0;
@@ -482,50 +461,40 @@ void walk(std::string_view text, const EachTerm& each_term, const EachPair& each
   auto emit_number = [&](std::string_view term, bool, bool) { each_term(term); };
   while (scanner.next()) {
     std::string_view term = scanner.term();
-    if (want_terms) {
-      each_term(term);
-      if (scanner.single()) {
-        if (previous_single && any && scanner.begin() == previous_end) {
-          pair.assign(previous).append(term);
-          each_term(pair);
-        }
+    each_term(term);
+    if (scanner.single()) {
+      if (previous_single && any && scanner.begin() == previous_end) {
+        pair.assign(previous).append(term);
+        each_term(pair);
+      }
+      if (compound.size() > 1) compound.finish(emit);
+      compound.clear();
+      previous.assign(term);
+    } else {
+      char sign = any && !previous_single ? joiner(text.substr(previous_end, scanner.begin() - previous_end)) : '\0';
+      if (sign == 0 || compound.full()) {
         if (compound.size() > 1) compound.finish(emit);
         compound.clear();
-      } else {
-        char sign =
-            any && !previous_single ? joiner(text.substr(previous_end, scanner.begin() - previous_end)) : '\0';
-        if (sign == 0 || compound.full()) {
-          if (compound.size() > 1) compound.finish(emit);
-          compound.clear();
-        }
-        compound.add(term, sign);
       }
-      const bool begins = !scanner.single() && Groups::can_begin(term);
-      if (!groups.empty()) {
-        const std::string_view gap = text.substr(previous_end, scanner.begin() - previous_end);
-        if (scanner.single() || !groups.add(term, group_gap(gap))) {
-          groups.finish(emit_number);
-          groups.clear();
-          if (begins) groups.begin(term, plus_before(text, scanner.begin()));
-        }
-      } else if (begins) {
-        groups.begin(term, plus_before(text, scanner.begin()));
+      compound.add(term, sign);
+    }
+    const bool begins = !scanner.single() && Groups::can_begin(term);
+    if (!groups.empty()) {
+      const std::string_view gap = text.substr(previous_end, scanner.begin() - previous_end);
+      if (scanner.single() || !groups.add(term, group_gap(gap))) {
+        groups.finish(emit_number);
+        groups.clear();
+        if (begins) groups.begin(term, plus_before(text, scanner.begin()));
       }
+    } else if (begins) {
+      groups.begin(term, plus_before(text, scanner.begin()));
     }
-    // "bon de commande": "de commande" narrows as much as "bon de" would, at half the price.
-    bool common = want_pairs && is_common(term);
-    if (any && previous_common) {
-      pair.assign(previous).append(1, ' ').append(term);
-      each_pair(pair);
-    }
-    if (want_pairs || scanner.single()) previous.assign(term);
-    previous_common = common;
     previous_single = scanner.single();
     previous_end = scanner.end();
     any = true;
   }
-  if (want_terms && compound.size() > 1) compound.finish(emit);
-  if (want_terms && !groups.empty()) groups.finish(emit_number);
+  if (compound.size() > 1) compound.finish(emit);
+  if (!groups.empty()) groups.finish(emit_number);
 }
 
 }  // namespace
@@ -627,27 +596,7 @@ std::vector<Token> tokens(std::string_view text) {
   return out;
 }
 
-void index_terms(std::string_view text, const std::function<void(std::string_view)>& each) {
-  walk(
-      text, each, [](std::string_view) {}, true, false);
-}
-
-void index_pairs(std::string_view text, const std::function<void(std::string_view)>& each) {
-  walk(
-      text, [](std::string_view) {}, each, false, true);
-}
-
-void index_all(std::string_view text, const std::function<void(std::string_view)>& each_term,
-               const std::function<void(std::string_view)>& each_pair) {
-  walk(text, each_term, each_pair, true, true);
-}
-
-bool is_common(std::string_view term) {
-  static const CommonSet common;
-  if (term.size() > 5 || term[0] < 'a' || term[0] > 'z') return false;
-  if ((common.first_letters >> (term[0] - 'a') & 1) == 0) return false;
-  return common.words.count(term) != 0;
-}
+void index_terms(std::string_view text, const std::function<void(std::string_view)>& each) { walk(text, each); }
 
 std::string fold(std::string_view text) {
   std::string out;

@@ -98,14 +98,6 @@ std::string label_term(std::string_view label);
 /// gives `most` + 1 then. Bytes count; for words of at most kWordBytes.
 size_t edit_distance(std::string_view a, std::string_view b, size_t most);
 
-/// Pairs "a b" of neighbours of which the first is one of the commonest words, so that phrases with such words have few
-/// candidates; a phrase query asks the same function. Set and rule were chosen by measurement (docs/search.md).
-bool is_common(std::string_view term);
-void index_pairs(std::string_view text, const std::function<void(std::string_view pair_term)>& each);
-/// index_terms and index_pairs in one walk, for the index writer.
-void index_all(std::string_view text, const std::function<void(std::string_view term)>& each_term,
-               const std::function<void(std::string_view pair_term)>& each_pair);
-
 /// Stems by the Snowball rules (French, English) of folded or accented words; the stem is folded. Xapian 1.4's Stem behind
 /// a wall.
 class Stemmer {

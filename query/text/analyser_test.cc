@@ -35,12 +35,6 @@ std::vector<std::string> joined(std::string_view text) {
   return out;
 }
 
-std::vector<std::string> pairs(std::string_view text) {
-  std::vector<std::string> out;
-  index_pairs(text, [&](std::string_view term) { out.emplace_back(term); });
-  return out;
-}
-
 // Whether the asking, written by the rules of Ask, finds the text: what query/search does with index and text.
 bool finds(std::string_view asked, std::string_view text) {
   std::set<std::string> terms;
@@ -333,25 +327,6 @@ TEST(Fold, KeepsSeparatorsAndIsStable) {
 TEST(AddressTerm, IsWhatTheTextGives) {
   EXPECT_EQ(address_term(" Élodie.X@Ex.FR\r\n"), "elodie.x@ex.fr");
   EXPECT_EQ(address_term(std::string(1000, 'a') + "@b").size(), kAddressBytes);
-}
-
-TEST(Pairs, StandForACommonWordAndTheOneBehindIt) {
-  EXPECT_THAT(pairs("Le bon de commande signé hier"), ElementsAre("le bon", "de commande"));
-  EXPECT_THAT(pairs("facture signée hier"), IsEmpty());
-  EXPECT_TRUE(is_common("de"));
-  EXPECT_FALSE(is_common("facture"));
-  EXPECT_FALSE(is_common("é"));
-}
-
-TEST(Pairs, OneWalkGivesTheSameAsTwo) {
-  std::string text = "Le bon de commande FA-2024-00123 de l'été — the end of paul@example.org 請求書 de";
-  std::vector<std::string> terms, both_terms, both_pairs;
-  index_terms(text, [&](std::string_view term) { terms.emplace_back(term); });
-  index_all(
-      text, [&](std::string_view term) { both_terms.emplace_back(term); },
-      [&](std::string_view term) { both_pairs.emplace_back(term); });
-  EXPECT_EQ(terms, both_terms);
-  EXPECT_EQ(pairs(text), both_pairs);
 }
 
 TEST(Stems, BringFormsTogether) {

@@ -43,17 +43,4 @@ void terms(benchmark::State& state) {
 }
 BENCHMARK(terms)->ArgName("accents")->Arg(0)->Arg(1);
 
-void terms_and_pairs(benchmark::State& state) {
-  std::string text = sample(state.range(0) != 0);
-  for (auto _ : state) {
-    size_t count = 0;
-    arch::text::index_all(
-        text, [&](std::string_view term) { count += term.size(); },
-        [&](std::string_view term) { count += term.size(); });
-    benchmark::DoNotOptimize(count);
-  }
-  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * text.size()));
-}
-BENCHMARK(terms_and_pairs)->ArgName("accents")->Arg(0)->Arg(1);
-
 }  // namespace
