@@ -74,7 +74,7 @@ class Commands(unittest.TestCase):
             result = json.load(file)
         self.assertEqual(result["corpus"]["mails"], MAILS)
         self.assertEqual(result["corpus"]["distinct_messages"], MAILS)
-        for name in ("ours import s", "ours import peak bytes", "ours segments bytes", "ours catalog bytes", "ours index bytes", "ours search warm ms",
+        for name in ("ours import s", "ours, attachments not read import s", "ours import peak bytes", "ours segments bytes", "ours catalog bytes", "ours index bytes", "ours search warm ms",
                      "ours search cold ms", "ours show ms", "ours alone search warm ms", "ours alone search cold ms", "ours alone show ms", "ours found ms", "ours rebuild s", "acknowledged ms", "50 connections 1/s",
                      "acknowledged ms, syncs 5 ms slower", "in process phrase p95 ms"):
             self.assertGreater(result["series"][name][0], 0, name)
@@ -87,6 +87,20 @@ class Commands(unittest.TestCase):
         self.assertTrue(text.endswith("<!-- end -->\nafter\n"))
         self.assertNotIn("\nold\n", text)
         self.assertNotIn(self.scratch.name, text)
+
+    def test_compare_asks_what_lies_there(self):
+        run(os.path.join(BIN_DIR, "bench-make-mail"), "--messages=%d" % MAILS, "--out=" + self.join("made"), "--maildirs")
+        command = [os.path.join(SOURCE_DIR, "bench", "compare"), self.join("made"), "--questions", "--work=" + self.join("kept"), "--peers=", "--rounds=1",
+                   "--json=" + self.join("out.json")]
+        self.assertIn(" cpu ", run(*command).stderr.decode())
+        again = run(*command)
+        self.assertNotIn(" cpu ", again.stderr.decode(), "what was imported is not imported again")
+        with open(self.join("out.json")) as file:
+            result = json.load(file)
+        self.assertEqual(result["corpus"]["distinct_messages"], MAILS)
+        for name in ("ours search warm ms", "ours alone show ms", "in process word ms", "ours index bytes"):
+            self.assertGreater(result["series"][name][0], 0, name)
+        self.assertNotIn("ours import s", result["series"])
 
     def test_scale_goes_on(self):
         command = [os.path.join(SOURCE_DIR, "bench", "scale"), "--work=" + self.join("work"), "--draw=3", "--json=" + self.join("out.json"), str(MAILS)]
