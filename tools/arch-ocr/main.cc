@@ -57,19 +57,22 @@ int main(int argc, char** argv) {
   have_one_thread(argv);
   arch::extract_worker::Options options;
   std::string wanted = "eng";
-  bool ask = false;
+  bool ask = false, background = false;
   for (int i = 1; i < argc; ++i) {
     if (std::strncmp(argv[i], "--memory-bytes=", 15) == 0) {
       options.memory_bytes = std::strtoull(argv[i] + 15, nullptr, 10);
     } else if (std::strncmp(argv[i], "--languages=", 12) == 0) {
       wanted = argv[i] + 12;
+    } else if (std::strcmp(argv[i], "--background") == 0) {
+      background = true;
     } else if (std::strcmp(argv[i], "--missing") == 0) {
       ask = true;
     } else {
       std::fprintf(
           stderr,
-          "Usage: arch-ocr [--memory-bytes=N] [--languages=fra+eng] [--missing]\n"
+          "Usage: arch-ocr [--memory-bytes=N] [--languages=fra+eng] [--background] [--missing]\n"
           "Reads pictures and scans that its parent hands it over standard input and answers on standard output.\n"
+          "--background leaves the processor to everybody else.\n"
           "--missing names the languages that are not installed, one a line, and does nothing else.\n"
           "archctl extract --ocr FILE shows what it makes of a file.\n");
       return std::strcmp(argv[i], "--help") == 0 ? 0 : EX_USAGE;
@@ -83,7 +86,7 @@ int main(int argc, char** argv) {
     for (const std::string& one : missing) std::printf("%s\n", one.c_str());
     return 0;
   }
-  static_cast<void>(setpriority(PRIO_PROCESS, 0, 19));
+  if (background) static_cast<void>(setpriority(PRIO_PROCESS, 0, 19));
   // As in arch-extract: buffers that come and go with each document.
   mallopt(M_MMAP_THRESHOLD, 32 << 20);
   mallopt(M_TRIM_THRESHOLD, 64 << 20);
@@ -92,9 +95,9 @@ int main(int argc, char** argv) {
     if (told != nullptr) std::fprintf(told, "arch-ocr: tesseract's data is missing or no good: %s\n", wanted.c_str());
     return EX_UNAVAILABLE;
   }
-  options.warm_up = [&reader] {
+  options.warm_up = [&reader, background] {
     reader.warm_up();
-    go_last();
+    if (background) go_last();
   };
   options.processor_time = true;
   options.version = reader.version();

@@ -133,7 +133,7 @@ int run_extract(const Invocation& invocation) {
       if (!ocr) {
         if (const std::string problem = config::ocr_problem(invocation.config); !problem.empty())
           std::fprintf(stderr, "archctl: %s\n", tool::printable(problem).c_str());
-        auto started = start(config::ocr_readers(invocation.config));
+        auto started = start(config::ocr_readers(invocation.config, false));
         if (!started) {
           complain(started.error());
           return EX_UNAVAILABLE;

@@ -82,10 +82,11 @@ document::Pool::Options document_readers(const Config& config) {
   return options;
 }
 
-document::Pool::Options ocr_readers(const Config& config) {
+document::Pool::Options ocr_readers(const Config& config, bool background) {
   document::Pool::Options options = document_readers(config);
   options.program = document::worker_program("arch-ocr");
   options.arguments = {languages_argument(config)};
+  if (background) options.arguments.emplace_back("--background");
   options.workers = 1;
   options.limits.time = std::chrono::milliseconds(config.documents_ocr_time / 1'000'000);
   options.limits.memory_bytes = config.documents_ocr_memory_bytes;
@@ -120,7 +121,7 @@ void read_documents(const Config& config, std::function<void(const Error&)> fail
   options->index.read_document = api::document_reader(document_readers(config), config.documents_ocr, failed);
   options->index.reading_threads = config.documents_workers;
   if (!config.documents_ocr) return;
-  api::OcrReader ocr = api::ocr_reader(ocr_readers(config), std::move(failed));
+  api::OcrReader ocr = api::ocr_reader(ocr_readers(config, true), std::move(failed));
   options->ocr = std::move(ocr.read);
   options->stop_ocr = std::move(ocr.stop);
 }
