@@ -22,6 +22,7 @@
 #include "engine/archive.h"
 #include "ingest/import/source.h"
 #include "query/api/engine_loop.h"
+#include "tools/common/memory.h"
 
 namespace arch {
 namespace {
@@ -167,6 +168,7 @@ Result<void> run(const std::string& folder, const std::string& directory, bool w
 }  // namespace arch
 
 int main(int argc, char** argv) {
+  arch::tool::return_memory_when_freed();  // as archctl does
   const bool with_index = !(argc > 1 && std::strcmp(argv[1], "--no-index") == 0);
   if (!with_index) --argc, ++argv;
   if (argc < 2 || argc > 3) {

@@ -1,12 +1,13 @@
 // Writes as many mails as wanted: real mail, or mail invented here, repeated with changed words, dates, people and Message-IDs.
-//   bench-make-mail --messages N --out DIR [--seed-mail DIR] [--seed N] [--largest BYTES]
+//   bench-make-mail --messages N --out DIR [--seed-mail DIR] [--seed N] [--largest BYTES] [--maildirs]
 // What changes from copy to copy, and why: every fourth word of four letters or more becomes a word drawn from all mails, as often
 // as it stands there, and one in 200 a number that stands nowhere else, so that the vocabulary grows with the archive as it does in
 // life; half of the numbers of four digits or more; every eighth line of base64, so that an attachment is not the one before;
 // addresses and names get a mark of a company that is drawn for each mail, more companies the more mail there is; Message-ID,
 // In-Reply-To and References get the copy's number, so that threads stay threads; dates go evenly over ten years. Structure,
 // charsets and transfer encodings stay as they are.
-// Output: DIR/NNNN.mbox, 10,000 mails each, lines that begin with "From " quoted; the same arguments give the same bytes.
+// Output: DIR/NNNNNN.mbox, 10,000 mails each, lines that begin with "From " quoted; with --maildirs, for programs that read no mbox,
+// DIR/NNNNNN/cur/ with a file for each. The same arguments give the same bytes.
 #include <fcntl.h>
 #include <getopt.h>
 #include <sysexits.h>
@@ -363,6 +364,14 @@ class Copier {
   uint64_t companies_;
 };
 
+bool write(const std::string& path, std::string_view bytes) {
+  std::ofstream out(path, std::ios::binary | std::ios::trunc);
+  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  out.close();
+  if (!out) std::fprintf(stderr, "bench-make-mail: cannot write %s\n", path.c_str());
+  return static_cast<bool>(out);
+}
+
 void append_mbox(const std::string& mail, std::string* out) {
   *out += "From bench@mail.example Thu Jan  1 00:00:00 2015\n";
   for (size_t at = 0; at < mail.size();) {
@@ -403,10 +412,14 @@ int run(int argc, char** argv) {
   uint64_t messages = 0, seed = 1;
   size_t largest = 32'768;
   std::string folder, from;
-  static const option kOptions[] = {
-      {"messages", required_argument, nullptr, 'm'},  {"out", required_argument, nullptr, 'o'},
-      {"seed-mail", required_argument, nullptr, 'f'}, {"seed", required_argument, nullptr, 's'},
-      {"largest", required_argument, nullptr, 'l'},   {nullptr, 0, nullptr, 0}};
+  bool maildirs = false;
+  static const option kOptions[] = {{"messages", required_argument, nullptr, 'm'},
+                                    {"out", required_argument, nullptr, 'o'},
+                                    {"seed-mail", required_argument, nullptr, 'f'},
+                                    {"seed", required_argument, nullptr, 's'},
+                                    {"largest", required_argument, nullptr, 'l'},
+                                    {"maildirs", no_argument, nullptr, 'd'},
+                                    {nullptr, 0, nullptr, 0}};
   for (int flag; (flag = getopt_long(argc, argv, "", kOptions, nullptr)) != -1;) {
     switch (flag) {
       case 'm':
@@ -424,13 +437,17 @@ int run(int argc, char** argv) {
       case 'l':
         largest = std::strtoull(optarg, nullptr, 10);
         break;
+      case 'd':
+        maildirs = true;
+        break;
       default:
         return EX_USAGE;
     }
   }
   if (messages == 0 || folder.empty() || optind != argc) {
     std::fprintf(stderr,
-                 "usage: bench-make-mail --messages N --out DIR [--seed-mail DIR] [--seed N] [--largest BYTES]\n");
+                 "usage: bench-make-mail --messages N --out DIR [--seed-mail DIR] [--seed N] [--largest BYTES] "
+                 "[--maildirs]\n");
     return EX_USAGE;
   }
   std::vector<std::string> mails;
@@ -460,17 +477,18 @@ int run(int argc, char** argv) {
     mail.clear();
     copier.append(number, &mail);
     bytes += mail.size();
+    char part[32], name[48];
+    std::snprintf(part, sizeof part, "/%06llu", static_cast<unsigned long long>(number / kPerFile));
+    if (maildirs) {
+      if (number % kPerFile == 0)
+        for (const char* inside : {"/cur", "/new", "/tmp"}) stdfs::create_directories(folder + part + inside);
+      std::snprintf(name, sizeof name, "/cur/%07llu.bench:2,S", static_cast<unsigned long long>(number));
+      if (!write(folder + part + name, mail)) return EX_IOERR;
+      continue;
+    }
     append_mbox(mail, &file);
     if (number % kPerFile != kPerFile - 1 && number + 1 != messages) continue;
-    char name[32];
-    std::snprintf(name, sizeof name, "/%06llu.mbox", static_cast<unsigned long long>(number / kPerFile));
-    std::ofstream out(folder + name, std::ios::binary | std::ios::trunc);
-    out.write(file.data(), static_cast<std::streamsize>(file.size()));
-    out.close();
-    if (!out) {
-      std::fprintf(stderr, "bench-make-mail: cannot write %s%s\n", folder.c_str(), name);
-      return EX_IOERR;
-    }
+    if (!write(folder + part + ".mbox", file)) return EX_IOERR;
     file.clear();
   }
   std::printf("{\"bench\":\"make-mail/1\",\"messages\":%llu,\"bytes\":%llu,\"seeds\":%zu,\"invented\":%s}\n",

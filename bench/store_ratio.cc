@@ -50,6 +50,7 @@ class FolderSource : public arch::PackSource {
     delivery.origin = paths_[i];
     return delivery;
   }
+  Result<arch::Delivery> read_delivery(size_t i) override { return read(i, nullptr); }
   Result<std::optional<arch::BlobPlace>> find_blob(const Digest& digest) override {
     for (const auto& segment : segments_)
       if (auto index = segment->find_blob(digest))

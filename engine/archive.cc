@@ -421,8 +421,9 @@ Result<std::string> Archive::State::message_at(const rows::Place& place, const D
     return reader->read_message(place.index, foreign(blocks), blocks);
   }
   ARCH_TRY(auto reader, journal(place.record.file));
-  ARCH_TRY(std::string bytes, reader->read_message(place.record));
-  if (Sha256::of(as_bytes(bytes)) != digest) return other(reader->path());
+  Digest found;
+  ARCH_TRY(std::string bytes, reader->read_message(place.record, &found));
+  if (found != digest) return other(reader->path());
   return bytes;
 }
 
@@ -707,7 +708,7 @@ Result<std::vector<FeedEntry>> Archive::feed(uint64_t after, size_t max_messages
   Result<void> failure;
   ARCH_TRY_VOID(
       state_->catalog->scan(Column::kDelivery, be64(after + 1), {}, [&](std::string_view key, std::string_view row) {
-        const auto entry = [&]() -> Result<FeedEntry> {
+        auto entry = [&]() -> Result<FeedEntry> {
           FeedEntry out;
           ARCH_TRY(out.delivery, rows::decode_delivery_row(row, from_be64(key)));
           ARCH_TRY(out.message, state_->info(out.delivery.message));

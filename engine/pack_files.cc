@@ -112,6 +112,10 @@ class JournalSource : public PackSource {
     ARCH_TRY(JournalReader::Record record, reader->read_record(ref, message));
     return std::move(record.delivery);
   }
+  Result<Delivery> read_delivery(size_t i) override {
+    ARCH_TRY(auto reader, journal_(places_[i].record.file));
+    return reader->read_delivery(places_[i].record);
+  }
   Result<std::optional<BlobPlace>> find_blob(const Digest& digest) override { return find_(digest); }
   Result<std::string> read_blob(const Digest& digest, uint32_t segment) override { return read_(digest, segment); }
 

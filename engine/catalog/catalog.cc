@@ -9,8 +9,10 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <atomic>
 #include <cstdarg>
 #include <filesystem>
+#include <future>
 #include <utility>
 
 namespace arch {
@@ -55,7 +57,9 @@ rocksdb::ColumnFamilyOptions column_options(Column column, const std::shared_ptr
   options.write_buffer_size =
       column == Column::kText || column == Column::kMessage || column == Column::kDocument ? 16u << 20 : 4u << 20;
   options.max_write_buffer_number = 2;
-  options.compression = rocksdb::kZSTD;
+  // What is flushed is rewritten soon: by the compaction of level 0, or by compact().
+  options.compression_per_level.assign(static_cast<size_t>(options.num_levels), rocksdb::kZSTD);
+  options.compression_per_level.front() = rocksdb::kLZ4Compression;
   options.bottommost_compression = rocksdb::kZSTD;
   options.compression_opts.level = 6;
   options.bottommost_compression_opts.level = 9;
@@ -83,7 +87,7 @@ rocksdb::DBOptions db_options(bool writer) {
   options.keep_log_file_num = 2;
   options.max_log_file_size = 1u << 20;
   options.info_log_level = rocksdb::WARN_LEVEL;
-  options.max_background_jobs = 2;
+  options.max_background_jobs = 3;  // one flushes, two compact
   options.stats_dump_period_sec = 0;
   options.max_manifest_file_size = 16u << 20;
   options.skip_stats_update_on_db_open = true;
@@ -295,9 +299,17 @@ Result<void> Catalog::compact() {
   rocksdb::CompactRangeOptions options;
   options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
   options.exclusive_manual_compaction = false;
-  for (auto* column : state_->columns)
-    ARCH_TRY_VOID(to_result(state_->db->CompactRange(options, column, nullptr, nullptr), state_->path));
-  return {};
+  // Two columns at a time: each is compressed by one thread, and the texts take as long as all others.
+  std::atomic<size_t> next{0};
+  const auto some = [&]() -> Result<void> {
+    for (size_t i = next++; i < state_->columns.size(); i = next++)
+      ARCH_TRY_VOID(to_result(state_->db->CompactRange(options, state_->columns[i], nullptr, nullptr), state_->path));
+    return {};
+  };
+  auto other = std::async(std::launch::async, some);
+  auto mine = some();
+  ARCH_TRY_VOID(other.get());
+  return mine;
 }
 
 bool Catalog::replaced() const {

@@ -18,6 +18,7 @@ namespace {
 
 // How often a close request and the age of the file are looked at while a file is open.
 constexpr std::chrono::milliseconds kPoll{250};
+constexpr UnixNs kSlowSync = 1'000'000;  // from here on it pays to wait a little for more records before the next one
 
 }  // namespace
 
@@ -45,6 +46,8 @@ struct GroupCommit::State {
   uint64_t waiting_bytes = 0;  // of `queue` and of the batch being written
   bool stopping = false;
   bool busy = false;  // somebody writes: the writer is theirs until it is false again
+  size_t company =
+      0;  // how many there are that send one after another, by the last batch and what had queued up behind it
   Stats stats;
   UnixNs last_sync = INT64_MAX;  // how long it took
 
@@ -220,6 +223,12 @@ void GroupCommit::State::run() {
     }
     if (busy) continue;
     if (queue.empty() && stopping) break;
+    // Whoever has just been answered is about to send again. Without a little patience those and the ones that queued up behind
+    // them share the syncs in two halves for ever, each waiting for the other's.
+    if (last_sync >= kSlowSync && queue.size() < company) {
+      const UnixNs patience = std::min(last_sync / 3, options.most_patience);
+      wake.wait_for(lock, std::chrono::nanoseconds(patience), [&] { return queue.size() >= company || stopping; });
+    }
     busy = true;
     // Everything that queued up while the last sync ran, up to a bound on one write.
     std::vector<Item> batch;
@@ -229,12 +238,14 @@ void GroupCommit::State::run() {
       batch.push_back(std::move(queue.front()));
       queue.pop_front();
     }
+    const size_t taken = batch.size();
     lock.unlock();
     if (!batch.empty()) commit(&batch);
     poll();
     batch.clear();
     lock.lock();
     busy = false;
+    company = taken + queue.size();
   }
   lock.unlock();
   auto closed = close_writer();

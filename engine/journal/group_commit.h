@@ -29,6 +29,8 @@ class GroupCommit {
         64ull << 20;  ///< submit() answers kTryAgain above (one message of any size is always let in)
     uint64_t reserve_free_bytes = 2ull << 30;
     uint64_t batch_bytes = 32ull << 20;  ///< at most this much in one pwritev
+    /// Before a sync: at most this, and a third of what the last one took, for those who sent together with it to send again.
+    UnixNs most_patience = 5'000'000;
   };
   using Done = std::function<void(Result<RecordRef>)>;
 

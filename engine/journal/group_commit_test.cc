@@ -210,6 +210,26 @@ TEST(GroupCommit, OneSyncServesAllThatQueuedUpMeanwhile) {
   EXPECT_TRUE(std::is_sorted(offsets.begin(), offsets.end())) << "records lie in the order of submit()";
 }
 
+// On a slow disk those who send again as soon as they are answered share every sync, not every second one.
+TEST(GroupCommit, WhoWasJustAnsweredIsWaitedForALittle) {
+  constexpr int kSenders = 8, kRounds = 8;
+  auto options = Fixture::small();
+  options.roll_bytes = 1 << 20;
+  options.most_patience = 20 * kNsPerSecond;
+  Fixture fixture(options);
+  fixture.fs.set_sync_time(std::chrono::milliseconds(120));
+  ASSERT_TRUE(fixture.append(1));
+  const uint64_t before = fixture.commit->stats().syncs;
+  std::vector<std::thread> senders;
+  for (uint64_t sender = 0; sender < kSenders; ++sender)
+    senders.emplace_back([&, sender] {
+      for (uint64_t i = 0; i < kRounds; ++i) EXPECT_TRUE(fixture.append(2 + sender * kRounds + i));
+    });
+  for (std::thread& sender : senders) sender.join();
+  EXPECT_LT(fixture.commit->stats().syncs - before, kRounds + kRounds / 2)
+      << "in two halves it takes twice the rounds";
+}
+
 // A record that is alone is written by who brings it: done, on its own thread, before submit() returns.
 TEST(GroupCommit, WhoIsAloneWritesItself) {
   Fixture fixture;
@@ -224,7 +244,9 @@ TEST(GroupCommit, WhoIsAloneWritesItself) {
     Delivery delivery = delivery_of(number, message);
     EXPECT_TRUE(fixture.commit->submit(
         std::move(delivery), std::move(message),
-        [&outcome](Result<RecordRef> result) { outcome.set_value({std::this_thread::get_id(), std::move(result)}); },
+        [&outcome](Result<RecordRef> result) {
+          outcome.set_value({std::this_thread::get_id(), std::move(result)});
+        },
         GroupCommit::By::kCaller));
     return outcome.get_future().get();
   };

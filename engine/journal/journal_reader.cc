@@ -335,26 +335,38 @@ tl::unexpected<Error> JournalReader::damaged(const RecordRef& ref, const std::st
   return fail(Code::kCorrupt, path_ + " at " + std::to_string(ref.offset) + ": " + why, "run: archctl verify");
 }
 
+// Read to where it goes at once: most bytes of a journal are large attachments, and each copy of one is paid in page faults.
 Result<JournalReader::Record> JournalReader::read_record(const RecordRef& ref, std::string* message) const {
   ARCH_TRY(RecordHeader header, read_header(ref));
-  ARCH_TRY(std::string bytes, read_exact(*file_, ref.offset, ref.length));
-  const std::string_view whole = bytes;
+  ARCH_TRY(std::string head, read_exact(*file_, ref.offset, kRecordHeaderSize + header.fields_size));
+  std::string content;
+  if (message == nullptr) message = &content;
+  const uint64_t begin = ref.offset + head.size();
+  message->resize(header.message_size);
+  ARCH_TRY(size_t got, file_->pread(begin, message->data(), message->size()));
+  ARCH_TRY(std::string tail, read_exact(*file_, begin + message->size(), kRecordTrailerSize));
+  Checksum64 checksum;
+  checksum.update(as_bytes(head));
+  checksum.update(as_bytes(*message));
   if (ARCH_WRONG("journal record checksum when packed",
-                 checksum64(as_bytes(whole.substr(0, whole.size() - kRecordTrailerSize))) != trailer_of(whole)))
+                 got != message->size() || checksum.value() != trailer_of(tail)))
     return damaged(ref, "the record does not match its checksum");
-  auto delivery = decode_delivery(whole.substr(kRecordHeaderSize, header.fields_size), header.digest);
+  auto delivery = decode_delivery(std::string_view(head).substr(kRecordHeaderSize), header.digest);
   if (!delivery) return damaged(ref, delivery.error().what);
-  if (message != nullptr) {
-    const std::string_view content = whole.substr(kRecordHeaderSize + header.fields_size, header.message_size);
-    if (Sha256::of(as_bytes(content)) != header.digest)
-      return damaged(ref, "the message does not match its digest " + header.digest.hex());
-    message->assign(content);
-  }
   return Record{ref, header, std::move(*delivery)};
 }
 
-Result<std::string> JournalReader::read_message(const RecordRef& ref) const {
+Result<Delivery> JournalReader::read_delivery(const RecordRef& ref) const {
   ARCH_TRY(RecordHeader header, read_header(ref));
+  ARCH_TRY(std::string fields, read_exact(*file_, ref.offset + kRecordHeaderSize, header.fields_size));
+  auto delivery = decode_delivery(fields, header.digest);
+  if (!delivery) return damaged(ref, delivery.error().what);
+  return std::move(*delivery);
+}
+
+Result<std::string> JournalReader::read_message(const RecordRef& ref, Digest* digest) const {
+  ARCH_TRY(RecordHeader header, read_header(ref));
+  if (digest != nullptr) *digest = header.digest;
   ARCH_TRY(std::string message,
            read_exact(*file_, ref.offset + kRecordHeaderSize + header.fields_size, header.message_size));
   if (ARCH_WRONG("journal message digest", Sha256::of(as_bytes(message)) != header.digest))

@@ -1,12 +1,12 @@
 // Reads journal files: live beside their writer, closed, abandoned, torn or damaged. Never modifies anything.
 //
-// A record is accepted if and only if its header checksum, its whole checksum and (on request) the message's SHA-256
-// hold. Behind a bad range the reader looks for the next intact record of this file by its random sync marker. A bad
+// A record is accepted if and only if its header checksum and its whole checksum hold; the message's SHA-256 is compared by
+// read_message() alone. Behind a bad range the reader looks for the next intact record of this file by its random sync marker. A bad
 // range is *damage* when a later intact record states a durable end beyond the range's start, otherwise a *torn
 // batch* that nobody was told about (docs/journal-format.md, "Damage"). Beside a live writer a bad range is passed
 // only when it is damage: anything else may be a batch on its way, and is looked at again by the next call.
 //
-// Threads   One thread at a time, except read_message() and read_record(), which any thread may call.
+// Threads   One thread at a time, except read_message(), read_record() and read_delivery(), which any thread may call.
 #pragma once
 
 #include <functional>
@@ -50,11 +50,13 @@ class JournalReader {
   Result<bool> next(uint64_t* offset, Record* record, std::string* message, std::vector<BadRange>* bad);
 
   /// The message of a record found earlier; its SHA-256 is checked, and nothing else of the record has to be intact but
-  /// its header. Errors: kIo, kCorrupt, kNotFound (the file ends before it).
-  Result<std::string> read_message(const RecordRef& ref) const;
-  /// The record, its whole checksum compared; with `message` its bytes too, their SHA-256 compared. Errors as
-  /// read_message().
+  /// its header. `*digest`: which message it is. Errors: kIo, kCorrupt, kNotFound (the file ends before it).
+  Result<std::string> read_message(const RecordRef& ref, Digest* digest = nullptr) const;
+  /// The record, its whole checksum compared; the message's bytes into `*message`, whose room is used again, their SHA-256
+  /// not compared. Errors as read_message().
   Result<Record> read_record(const RecordRef& ref, std::string* message = nullptr) const;
+  /// Its delivery alone; of the checksums only the header's is compared. Errors as read_message().
+  Result<Delivery> read_delivery(const RecordRef& ref) const;
 
   /// False where the file is reserved and nothing was written (zeros), or ends before. Errors: kIo.
   Result<bool> is_written(uint64_t offset) const;

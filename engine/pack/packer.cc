@@ -157,6 +157,7 @@ struct PlannedBlob {
 
 struct Plan {
   std::vector<PlannedMessage> messages;  // in stored order
+  std::vector<uint64_t> deliveries;      // by item: checksum of its delivery
   std::vector<bool> left_out;            // by item: it cannot be read
   std::vector<PackResult::Unreadable> unreadable;
   std::unordered_map<Digest, PlannedBlob, DigestHash> own;
@@ -171,29 +172,26 @@ tl::unexpected<Error> changed(const PackItem& item) {
 }
 
 // The digest is compared where the plan is made and when the segment is read back, not at each reading between.
-Result<std::string> read_message(PackSource& source, const PackItem& item, size_t index) {
-  std::string message;
-  auto delivery = source.read(index, &message);
-  if (!delivery) return tl::unexpected<Error>(delivery.error());
-  if (message.size() != item.message_size) return changed(item);
-  return message;
+Result<Delivery> read_message(PackSource& source, const PackItem& item, size_t index, std::string* message) {
+  ARCH_TRY(Delivery delivery, source.read(index, message));
+  if (message->size() != item.message_size) return changed(item);
+  return delivery;
 }
 
 Result<Plan> make_plan(const std::vector<PackItem>& items, PackSource& source, const PackOptions& options) {
   Plan plan;
   plan.left_out.resize(items.size(), false);
+  plan.deliveries.resize(items.size());
   std::unordered_set<Digest, DigestHash> seen;
+  std::string bytes;
   for (size_t i = 0; i < items.size(); ++i) {
     const bool store = items[i].store_message && seen.count(items[i].digest) == 0;
-    const auto readable = [&]() -> Result<std::string> {
-      if (!store) {
-        ARCH_TRY_VOID(source.read(i, nullptr));
-        return std::string();
-      }
-      ARCH_TRY(std::string bytes, read_message(source, items[i], i));
+    const auto readable = [&]() -> Result<Delivery> {
+      if (!store) return source.read(i, nullptr);
+      ARCH_TRY(Delivery delivery, read_message(source, items[i], i, &bytes));
       if (ARCH_WRONG("message digest before packing", Sha256::of(as_bytes(bytes)) != items[i].digest))
         return changed(items[i]);
-      return bytes;
+      return delivery;
     }();
     if (!readable) {
       if (readable.error().code != Code::kCorrupt && readable.error().code != Code::kIo)
@@ -202,16 +200,16 @@ Result<Plan> make_plan(const std::vector<PackItem>& items, PackSource& source, c
       plan.unreadable.push_back({i, readable.error()});
       continue;
     }
+    plan.deliveries[i] = checksum64(as_bytes(encode_delivery(*readable)));
     if (!store) continue;
     seen.insert(items[i].digest);
-    const std::string& message = *readable;
-    const mime::Message parsed = mime::parse(message);
+    const mime::Message parsed = mime::parse(bytes);
     PlannedMessage planned;
     planned.item = i;
     planned.thread = pack::thread_key(parsed);
     planned.house = pack::house_of(parsed);
     planned.date = parsed.has_date ? parsed.date : parsed.received;
-    planned.pieces = pack::find_pieces(message, parsed, options);
+    planned.pieces = pack::find_pieces(bytes, parsed, options);
     plan.messages.push_back(std::move(planned));
   }
   // Threads by the house that began them, then by their first mail; mails of a thread next to each other, by date.
@@ -315,10 +313,11 @@ Result<PackResult> pack_segment(Fs& fs, const ArchiveId& archive, uint32_t numbe
     // Skeletons thread by thread, and the large parts as they come by.
     SolidStream skeletons(writer, Stream::kSkeleton, options);
     std::unordered_map<Digest, uint64_t, DigestHash> message_index;
+    std::string message;
     for (size_t m = 0; m < plan.messages.size(); ++m) {
       const PlannedMessage& planned = plan.messages[m];
       const PackItem& item = items[planned.item];
-      ARCH_TRY(std::string message, read_message(source, item, planned.item));
+      ARCH_TRY_VOID(read_message(source, item, planned.item, &message));
       segment_format::MessageEntry entry;
       entry.digest = item.digest;
       entry.size = message.size();
@@ -351,7 +350,7 @@ Result<PackResult> pack_segment(Fs& fs, const ArchiveId& archive, uint32_t numbe
     SolidStream parts(writer, Stream::kSmallPart, options);
     for (const auto& [digest, blob] : small) {
       const PlannedMessage& planned = plan.messages[blob->message];
-      ARCH_TRY(std::string message, read_message(source, items[planned.item], planned.item));
+      ARCH_TRY_VOID(read_message(source, items[planned.item], planned.item, &message));
       const auto content = pack::stored_form(message, planned.pieces[blob->piece]);
       if (!content) return changed(items[planned.item]);
       ARCH_TRY_VOID(parts.add(*content));
@@ -362,14 +361,19 @@ Result<PackResult> pack_segment(Fs& fs, const ArchiveId& archive, uint32_t numbe
     uint64_t last_sequence = 0;
     for (size_t i = 0; i < items.size(); ++i) {
       if (plan.left_out[i]) continue;
-      ARCH_TRY(Delivery delivery, source.read(i, nullptr));
+      ARCH_TRY(Delivery delivery, source.read_delivery(i));
+      const std::string fields = encode_delivery(delivery);
+      if (ARCH_WRONG("deliveries stay as they were read first", checksum64(as_bytes(fields)) != plan.deliveries[i]))
+        return fail(Code::kCorrupt,
+                    "the delivery of message " + items[i].digest.hex() + " changed while it was packed",
+                    "run: archctl verify; nothing was packed, the journal files stay");
       ByteWriter record;
       record.varint(items[i].sequence - last_sequence);
       last_sequence = items[i].sequence;
       auto own = message_index.find(items[i].digest);
       record.varint(own == message_index.end() ? 0 : own->second + 1);
       if (own == message_index.end()) record.digest(items[i].digest);
-      record.sized(encode_delivery(delivery));
+      record.sized(fields);
       ARCH_TRY_VOID(records.add(record.view()));
     }
     ARCH_TRY_VOID(records.flush());
@@ -403,8 +407,8 @@ Result<PackResult> pack_segment(Fs& fs, const ArchiveId& archive, uint32_t numbe
     const auto foreign = [&](const Digest& digest, uint32_t segment) { return source.read_blob(digest, segment); };
     if (reader->message_count() != footer.messages.size()) return fail(Code::kCorrupt, tmp_path + " lost messages");
     for (uint32_t i = 0; i < reader->message_count(); ++i) {
-      auto message = reader->read_message(i, foreign, &cache);
-      if (ARCH_WRONG("messages read back before publishing", !message)) return tl::unexpected<Error>(message.error());
+      auto rebuilt = reader->read_message(i, foreign, &cache);
+      if (ARCH_WRONG("messages read back before publishing", !rebuilt)) return tl::unexpected<Error>(rebuilt.error());
     }
     uint64_t deliveries = 0;
     size_t item = 0;

@@ -41,8 +41,11 @@ struct PackItem {
 class PackSource {
  public:
   virtual ~PackSource() = default;
-  /// The delivery and, when `message` is not null, the bytes of items[i].
+  /// The delivery and, when `message` is not null, the bytes of items[i], in whose room they are written. That the record is whole
+  /// is compared here, the message's SHA-256 by the caller.
   virtual Result<Delivery> read(size_t i, std::string* message) = 0;
+  /// The delivery again, of an item that read() has given.
+  virtual Result<Delivery> read_delivery(size_t i) = 0;
   /// Where a *published* segment holds this blob, if one does (promise 9).
   virtual Result<std::optional<BlobPlace>> find_blob(const Digest& digest) = 0;
   /// Its bytes, for the read-back.

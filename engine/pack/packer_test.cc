@@ -35,6 +35,11 @@ class MemorySource : public PackSource {
     delivery.rcpt.push_back({"r" + std::to_string(i % 3) + "@maison.example", "", ""});
     return delivery;
   }
+  Result<Delivery> read_delivery(size_t i) override {
+    ARCH_TRY(Delivery delivery, read(i, nullptr));
+    if (i == change_delivery) delivery.rcpt.front().address = "someone.else@maison.example";
+    return delivery;
+  }
   Result<std::optional<BlobPlace>> find_blob(const Digest& digest) override {
     for (const auto& [number, reader] : segments)
       if (auto index = reader->find_blob(digest))
@@ -50,7 +55,7 @@ class MemorySource : public PackSource {
   std::vector<std::string> mails;
   std::map<uint32_t, std::shared_ptr<SegmentReader>> segments;
   std::set<size_t> unreadable;
-  size_t change_at_second_reading = SIZE_MAX;
+  size_t change_at_second_reading = SIZE_MAX, change_delivery = SIZE_MAX;
   int readings = 0;
 };
 
@@ -284,6 +289,16 @@ TEST_F(PackerTest, AMessageThatChangesWhileItIsPackedStopsPublishing) {
   auto list = items();
   source_.change_at_second_reading = 4;
   auto packed = pack_segment(fs_, kArchive, 1, Digest{}, kNow, "a/tmp", "a/segments", list, {}, source_, {});
+  ASSERT_FALSE(packed);
+  EXPECT_EQ(packed.error().code, Code::kCorrupt);
+  EXPECT_TRUE(fs_.list("a/segments")->empty());
+  EXPECT_TRUE(fs_.list("a/tmp")->empty());
+}
+
+TEST_F(PackerTest, ADeliveryThatChangesWhileItIsPackedStopsPublishing) {
+  for (uint32_t i = 0; i < 10; ++i) source_.mails.push_back(odd_mail(i));
+  source_.change_delivery = 4;
+  auto packed = pack_segment(fs_, kArchive, 1, Digest{}, kNow, "a/tmp", "a/segments", items(), {}, source_, {});
   ASSERT_FALSE(packed);
   EXPECT_EQ(packed.error().code, Code::kCorrupt);
   EXPECT_TRUE(fs_.list("a/segments")->empty());

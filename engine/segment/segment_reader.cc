@@ -134,6 +134,18 @@ struct SegmentReader::State {
   tl::unexpected<Error> corrupt(const std::string& what) const {
     return fail(Code::kCorrupt, path + ": " + what, "run: archctl verify");
   }
+  /// An own part, its digest not compared.
+  Result<std::string> blob(uint32_t index, BlockCache* cache) const {
+    const auto& entry = footer.blobs[index];
+    std::string bytes;
+    bytes.reserve(entry.size);
+    auto got =
+        read(entry.large ? Stream::kLargePart : Stream::kSmallPart, blob_begins[index], entry.size, cache, &bytes);
+    if (got) return bytes;
+    Error error = got.error();
+    error.what += " (part " + entry.digest.hex() + ")";
+    return tl::unexpected<Error>(std::move(error));
+  }
 };
 
 SegmentReader::SegmentReader() : state_(std::make_unique<State>()) {}
@@ -351,7 +363,8 @@ Result<std::string> SegmentReader::read_message(uint32_t index, const ForeignBlo
       case Step::Kind::kBlobEncoded: {
         std::string bytes;
         if (step.value < state_->footer.blobs.size()) {
-          ARCH_TRY(bytes, read_blob(static_cast<uint32_t>(step.value), cache));
+          // The message's digest, compared below, covers it.
+          ARCH_TRY(bytes, state_->blob(static_cast<uint32_t>(step.value), cache));
         } else {
           const auto& other = state_->footer.foreign[step.value - state_->footer.blobs.size()];
           ARCH_TRY(bytes, foreign(other.digest, other.segment));
@@ -376,18 +389,10 @@ Result<std::string> SegmentReader::read_message(uint32_t index, const ForeignBlo
 
 Result<std::string> SegmentReader::read_blob(uint32_t index, BlockCache* cache) const {
   ARCH_CHECK(index < blob_count());
-  const auto& blob = state_->footer.blobs[index];
-  std::string bytes;
-  bytes.reserve(blob.size);
-  auto got = state_->read(blob.large ? Stream::kLargePart : Stream::kSmallPart, state_->blob_begins[index], blob.size,
-                          cache, &bytes);
-  if (!got) {
-    Error error = got.error();
-    error.what += " (part " + blob.digest.hex() + ")";
-    return tl::unexpected<Error>(std::move(error));
-  }
-  if (Sha256::of(as_bytes(bytes)) != blob.digest)
-    return state_->corrupt("part " + blob.digest.hex() + " does not have its digest");
+  ARCH_TRY(std::string bytes, state_->blob(index, cache));
+  const Digest& digest = state_->footer.blobs[index].digest;
+  if (Sha256::of(as_bytes(bytes)) != digest)
+    return state_->corrupt("part " + digest.hex() + " does not have its digest");
   return bytes;
 }
 

@@ -47,11 +47,8 @@ class Salvage {
   Result<SalvageReport> run() {
     ARCH_TRY(archive_, read_archive_file(fs_, from_));
     ARCH_TRY(auto files, list_segments(fs_, from_));
-    for (const auto& [number, path] : files) {
-      numbers_.push_back(number);
-      paths_[number] = path;
-    }
-    for (uint32_t number : numbers_) ARCH_TRY_VOID(copy_segment(number));
+    for (const auto& [number, path] : files) paths_[number] = path;
+    for (const auto& [number, path] : paths_) ARCH_TRY_VOID(copy_segment(path));
     deliveries_.sort();
     ARCH_TRY(auto journal, list_journal(fs_, journal_directory(from_)));
     for (const JournalFileInfo& file : journal) ARCH_TRY_VOID(copy_journal(file));
@@ -114,7 +111,7 @@ class Salvage {
   // Wherever it lies: the segment itself, else one made before it.
   Result<std::string> find(const std::shared_ptr<SegmentReader>& own, const Digest& digest) {
     if (auto index = own->find_message(digest)) return read(*own, *index);
-    for (uint32_t number : numbers_) {
+    for (const auto& [number, path] : paths_) {
       auto other = number == own->info().number ? nullptr : segment(number);
       auto index = other ? other->find_message(digest) : std::nullopt;
       if (!index) continue;
@@ -124,8 +121,7 @@ class Salvage {
     return fail(Code::kNotFound, "no segment that can be read holds the message");
   }
 
-  Result<void> copy_segment(uint32_t number) {
-    const std::string path = paths_.at(number);
+  Result<void> copy_segment(const std::string& path) {
     auto opened = SegmentReader::open(fs_, path);
     if (opened && (*opened)->info().archive != archive_.id) {
       lose({}, path, "it belongs to another archive, " + (*opened)->info().archive.hex(), nullptr);
@@ -241,7 +237,6 @@ class Salvage {
   const std::function<void(const SalvageReport&)>& progress_;
   ArchiveFile archive_;
   SalvageReport report_;
-  std::vector<uint32_t> numbers_;
   std::map<uint32_t, std::string> paths_;
   std::array<std::shared_ptr<SegmentReader>, kOpenSegments> open_;
   BlockCache blocks_{kBlockCacheBytes};

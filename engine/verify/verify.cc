@@ -87,17 +87,17 @@ class Verifier {
       for (const JournalFileInfo& file : journal) totals_.bytes_total += file.size;
     }
     for (uint32_t number : options_.segments)
-      if (std::find(numbers_.begin(), numbers_.end(), number) == numbers_.end())
+      if (paths_.count(number) == 0)
         fault(path_of(number), 0, {}, "there is no such segment");
 
-    for (uint32_t number : numbers_) {
+    for (const auto& [number, path] : paths_) {
       if (!wanted(number)) continue;
       const size_t faults = report_.faults.size();
       auto checked = check_segment(number);
       if (!checked && checked.error().code != Code::kIo && checked.error().code != Code::kDenied)
         return tl::unexpected<Error>(checked.error());
       if (!checked)
-        report_.unread.push_back({path_of(number), 0, Digest{}, describe(checked.error())});
+        report_.unread.push_back({path, 0, Digest{}, describe(checked.error())});
       else if (options_.checked && last_ && last_->info().number == number)
         options_.checked(number, last_->info().footer_digest, report_.faults.size() == faults);
     }
@@ -158,7 +158,6 @@ class Verifier {
       }
     }
     for (const auto& [number, path] : paths_) {
-      numbers_.push_back(number);
       if (options_.since != 0) {
         auto identity = SegmentReader::identify(fs_, path);
         if (identity && identity->created < options_.since) too_old_.insert(number);
@@ -235,7 +234,7 @@ class Verifier {
     Digest previous;
     bool previous_known = true;
     uint32_t expected = 1;
-    for (uint32_t number : numbers_) {
+    for (const auto& [number, path] : paths_) {
       for (; expected < number; ++expected) {
         // It may well lie on the volume that is away: then nothing can be said of it.
         const std::string text = "segment " + std::to_string(expected) + " is missing";
@@ -321,7 +320,6 @@ class Verifier {
   VerifyReport report_;
   VerifyProgress totals_;
   std::map<uint32_t, std::string> paths_;  // of every segment that is there
-  std::vector<uint32_t> numbers_;
   bool missing_volume_ = false;
   std::set<uint32_t> too_old_;
   std::shared_ptr<SegmentReader> last_;

@@ -37,7 +37,7 @@ using DocumentReader = std::function<Result<KeptDocument>(std::string_view bytes
 struct Options {
   uint64_t shard_messages = 250'000;
   size_t batch_messages = 2'000;       ///< most of one commit
-  uint64_t batch_bytes = 64ull << 20;  ///< message bytes of one batch
+  uint64_t batch_bytes = 32ull << 20;  ///< message bytes of one batch
   /// Of attachments of mail that comes in bulk (an import, a rebuild), so that their words go into the shards at once. Mail that
   /// comes singly is found first and its attachments are read by read_documents(). May be called from `reading_threads` threads at
   /// once. None: bulk waits like the rest.

@@ -212,6 +212,7 @@ class Mails : public PackSource {
     delivery.digest = Sha256::of(as_bytes(mails[i]));
     return delivery;
   }
+  Result<Delivery> read_delivery(size_t i) override { return read(i, nullptr); }
   Result<std::optional<BlobPlace>> find_blob(const Digest&) override { return std::optional<BlobPlace>(); }
   Result<std::string> read_blob(const Digest&, uint32_t) override {
     return fail(Code::kNotFound, "no other segment");

@@ -1,12 +1,14 @@
 #include "tests/faults/fault_fs.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <map>
 #include <mutex>
 #include <random>
 #include <set>
+#include <thread>
 #include <vector>
 
 namespace arch {
@@ -97,6 +99,7 @@ struct FaultFs::Disk {
   std::set<std::string> directories;
   uint64_t next_inode = 1;
   uint64_t capacity = kUnlimited;
+  std::atomic<std::chrono::milliseconds> sync_time{};
   std::vector<Step> log;
   std::vector<Fault> faults;
   uint64_t faults_met = 0;
@@ -187,6 +190,7 @@ class FaultFs::Handle : public File {
   }
 
   Result<void> fdatasync() override {
+    std::this_thread::sleep_for(disk_->sync_time.load());
     std::lock_guard lock(disk_->mutex);
     const auto* fault = disk_->strike(Op::kSync, path_);
     const bool durable = fault == nullptr || fault->effect == Effect::kWhole;
@@ -450,6 +454,8 @@ uint64_t FaultFs::calls(Op op, const std::string& path_part) const {
     return step.op == op && step.path.find(path_part) != std::string::npos;
   }));
 }
+
+void FaultFs::set_sync_time(std::chrono::milliseconds time) { disk_->sync_time = time; }
 
 void FaultFs::set_capacity(uint64_t bytes) {
   std::lock_guard lock(disk_->mutex);

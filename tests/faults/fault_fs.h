@@ -12,6 +12,7 @@
 // Threads    Any.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -64,6 +65,7 @@ class FaultFs : public Fs {
   uint64_t faults_met() const;                                     ///< calls that failed because of fail()
   uint64_t calls(Op op, const std::string& path_part = {}) const;  ///< steps of this kind, failed ones included
   void set_capacity(uint64_t bytes);
+  void set_sync_time(std::chrono::milliseconds time);  ///< what a file's sync takes from now on; a copy's takes none
   uint64_t used_bytes() const;
 
   // ── Damage, on the disk as it lies ──

@@ -16,6 +16,7 @@ class OneMail : public arch::PackSource {
     delivery.digest = arch::Sha256::of(arch::as_bytes(mail_));
     return delivery;
   }
+  arch::Result<arch::Delivery> read_delivery(size_t i) override { return read(i, nullptr); }
   arch::Result<std::optional<arch::BlobPlace>> find_blob(const arch::Digest&) override {
     return std::optional<arch::BlobPlace>();
   }
