@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -66,15 +67,18 @@ class Sequences {
   uint64_t last() const { return last_; }
   std::span<const LateText> late() const { return late_; }
   /// Puts those of `numbers` (rising, within first..last) that hold the pattern into `found`, and those that only their text can tell
-  /// of into `undecided`.
+  /// of into `undecided`: all, when the file does not have its checksum.
   void look(const WordPattern& pattern, std::span<const uint64_t> numbers, Numbers* found, Numbers* undecided) const;
 
  private:
   Sequences() = default;
+  bool sound() const;
   std::string code_of(std::string_view word) const;  ///< empty: it has none of its own
   std::string_view text_of(uint64_t number) const;   ///< .data() is null: not known
   void* map_ = nullptr;
   size_t size_ = 0;
+  mutable std::once_flag checked_;
+  mutable bool sound_ = false;
   uint64_t first_ = 0, last_ = 0;
   uint32_t stops_ = 0;
   std::span<const LateText> late_;
