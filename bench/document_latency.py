@@ -27,9 +27,9 @@ import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BIN = os.path.join(ROOT, "build", "release", "bin")
-sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), os.path.join(ROOT, "tests", "data")]
+sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), os.path.join(ROOT, "tests", "data"), os.path.join(ROOT, "tests", "e2e")]
 import make_documents  # noqa: E402
-from start_ready import Lmtp  # noqa: E402
+from harness import Client  # noqa: E402
 
 QUERIES = ["facture", "commande merci", '"bon de commande"', "has:pdf", "from:a", "livraison", "price", "date:2024"]
 
@@ -40,13 +40,13 @@ def sample(lmtp, http, seconds):
     acks, answers = [], []
 
     def deliver():
-        client, number = Lmtp(lmtp), 0
+        client, number = Client(lmtp, hello=b"LHLO bench"), 0
         while time.monotonic() < stop:
             number += 1
-            for line in ("MAIL FROM:<a@b.example>", "RCPT TO:<archive@archive.invalid>", "DATA"):
+            for line in (b"MAIL FROM:<a@b.example>", b"RCPT TO:<archive@archive.invalid>", b"DATA"):
                 client.say(line)
             begun = time.monotonic()
-            client.say("Subject: l%d\r\n\r\n%s\r\n." % (number, "x" * 5000))
+            client.say(b"Subject: l%d\r\n\r\n%s\r\n." % (number, b"x" * 5000))
             acks.append((time.monotonic() - begun) * 1000)
             time.sleep(0.05)
 

@@ -31,10 +31,12 @@ def content_of(name):
 
 
 def with_document(number, *names, subject=None):
+    """`names` of documents of ours, or pairs of a name and bytes."""
     parts = ["From: claire@dupont.example", "To: paul@vignes.example", f"Subject: {subject or 'Courrier ' + str(number)}", f"Message-ID: <doc{number}@dupont.example>",
              "MIME-Version: 1.0", "Content-Type: multipart/mixed; boundary=b", "", "--b", "Content-Type: text/plain", "", f"corps numero{number}", ""]
     for name in names:
-        content = base64.encodebytes(content_of(name)).decode().replace("\n", "\r\n")
+        name, content = (name, content_of(name)) if isinstance(name, str) else name
+        content = base64.encodebytes(content).decode().replace("\n", "\r\n")
         kind = TYPES.get(name.rsplit(".", 1)[-1], "application/octet-stream")
         parts += ["--b", f"Content-Type: {kind}; name={name}", "Content-Transfer-Encoding: base64", f"Content-Disposition: attachment; filename={name}", "", content]
     return "\r\n".join([*parts, "--b--", ""]).encode()
@@ -109,6 +111,15 @@ class Documents(ArchiveTest):
         for verb in (["reindex"], ["rebuild"]):
             self.run_ctl(*verb)
             self.assertEqual([self.json_of("search", *query)["total"] for query in (["pervenche"], ["is:unread"], ["has:pdf"])], answers, verb)
+
+    def test_the_language_of_a_document_is_kept(self):
+        texts = {"fr": "Veuillez trouver ci-joint la facture du mois de janvier, que nous vous prions de bien vouloir regler avant la fin du trimestre.",
+                 "en": "Please find enclosed the invoice for the month of January, which we kindly ask you to settle before the end of this quarter."}
+        for language, text in texts.items():
+            mail = with_document(1, (f"note-{language}.rtf", b"{\\rtf1\\ansi " + text.encode() + b"}"), subject=language)
+            self.run_ctl("import", self.put(f"{language}.eml", mail))
+            part = [each for each in self.json_of("show", digest(mail))["parts"] if each["filename"] == f"note-{language}.rtf"][0]
+            self.assertEqual((part["document"]["status"], part["document"]["language"]), ("read", language))
 
     def test_killed_at_any_moment_it_goes_on_where_it_was(self):
         daemon = Daemon(self)
