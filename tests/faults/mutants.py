@@ -32,7 +32,7 @@ TESTS = [
 ]
 # The index is derived: what a power cut takes from it is fed again, or it is made anew. Nothing but work is lost.
 COSTS_WORK_ONLY = {"index directory sync", "sealed shard sync"}
-PROGRAMS = ["archctl", "archd", "arch-capture", "arch_fault_shim"]
+PROGRAMS = ["archctl", "archctl-full", "archd", "arch-capture", "arch_fault_shim"]
 
 
 def mutants():
