@@ -1,13 +1,7 @@
 #include "query/index/columns.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <cstring>
 
 #include "engine/base/bytes.h"
@@ -91,22 +85,13 @@ Result<void> ShardColumns::write(const std::string& path, uint64_t first, uint64
 
 Result<std::shared_ptr<const ShardColumns>> ShardColumns::open(const std::string& path, uint64_t first, uint64_t last,
                                                                bool whole) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return fail_errno(errno, "cannot open " + path);
-  struct stat status {};
-  void* map = MAP_FAILED;
-  const bool known = ::fstat(fd, &status) == 0;
-  const auto size = static_cast<size_t>(status.st_size);
-  if (known && size >= sizeof(Header)) map = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
-  const int error = errno;
-  ::close(fd);
-  if (!known || (size >= sizeof(Header) && map == MAP_FAILED)) return fail_errno(error, "cannot read " + path);
+  ARCH_TRY(MappedFile file, MappedFile::open(path));
+  const size_t size = file.bytes().size();
   const auto damaged = [&] { return fail(Code::kCorrupt, path + " is damaged", kRebuild); };
-  if (map == MAP_FAILED) return damaged();
+  if (size < sizeof(Header)) return damaged();
   std::shared_ptr<ShardColumns> out(new ShardColumns());
-  out->map_ = map;
-  out->size_ = size;
-  const auto* bytes = static_cast<const char*>(map);
+  out->file_ = std::move(file);
+  const char* bytes = out->file_.bytes().data();
   Header header;
   std::memcpy(&header, bytes, sizeof header);
   if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0 || header.first != first || header.last != last ||
@@ -114,7 +99,8 @@ Result<std::shared_ptr<const ShardColumns>> ShardColumns::open(const std::string
       header.documents > header.last - header.first + 1 || header.copies > header.documents ||
       size - sizeof header != body_bytes(header))
     return damaged();
-  if (whole && checksum64(as_bytes(std::string_view(bytes + sizeof header, size - sizeof header))) != header.checksum)
+  if (whole && (!out->file_.is_readable() ||
+                checksum64(as_bytes(out->file_.bytes().substr(sizeof header))) != header.checksum))
     return damaged();
   out->first_ = first;
   out->last_ = last;
@@ -132,10 +118,6 @@ Result<std::shared_ptr<const ShardColumns>> ShardColumns::open(const std::string
   take(&out->key_offsets_, header.documents);
   take(&out->copy_offsets_, header.copies);
   return std::shared_ptr<const ShardColumns>(std::move(out));
-}
-
-ShardColumns::~ShardColumns() {
-  if (map_ != nullptr) ::munmap(map_, size_);
 }
 
 // Equal keys stand with the lowest number in front.

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "engine/base/result.h"
+#include "query/index/mapped_file.h"
 
 namespace arch::index {
 
@@ -36,7 +37,6 @@ class ShardColumns {
   /// Errors: kCorrupt (not such a file, or of another shard), kNotFound, kIo. `whole`: compares the checksum, too.
   static Result<std::shared_ptr<const ShardColumns>> open(const std::string& path, uint64_t first, uint64_t last,
                                                           bool whole);
-  ~ShardColumns();
   ShardColumns(const ShardColumns&) = delete;
   ShardColumns& operator=(const ShardColumns&) = delete;
 
@@ -61,8 +61,7 @@ class ShardColumns {
 
  private:
   ShardColumns() = default;
-  void* map_ = nullptr;
-  size_t size_ = 0;
+  MappedFile file_;
   uint64_t first_ = 0, last_ = 0;
   std::span<const uint64_t> keys_;         // rising, with key_offsets_
   std::span<const uint64_t> copy_firsts_;  // by copy

@@ -1,9 +1,5 @@
 #include "query/index/sequences.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
@@ -11,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cerrno>
 #include <cstring>
 #include <functional>
 
@@ -284,22 +279,13 @@ Result<void> SequenceWriter::write(const std::string& path, const std::vector<La
 // ── reading ──
 
 Result<std::shared_ptr<const Sequences>> Sequences::open(const std::string& path, uint64_t first, uint64_t last) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return fail_errno(errno, "cannot open " + path);
-  struct stat status {};
-  void* map = MAP_FAILED;
-  const bool known = ::fstat(fd, &status) == 0;
-  const auto size = static_cast<size_t>(status.st_size);
-  if (known && size >= sizeof(Header)) map = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
-  const int error = errno;
-  ::close(fd);
-  if (!known || (size >= sizeof(Header) && map == MAP_FAILED)) return fail_errno(error, "cannot read " + path);
+  ARCH_TRY(MappedFile file, MappedFile::open(path));
+  const size_t size = file.bytes().size();
   const auto damaged = [&] { return fail(Code::kCorrupt, path + " is damaged"); };
-  if (map == MAP_FAILED) return damaged();
+  if (size < sizeof(Header)) return damaged();
   std::shared_ptr<Sequences> out(new Sequences());
-  out->map_ = map;
-  out->size_ = size;
-  const auto* bytes = static_cast<const char*>(map);
+  out->file_ = std::move(file);
+  const char* bytes = out->file_.bytes().data();
   Header header;
   std::memcpy(&header, bytes, sizeof header);
   if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0 || header.first != first || header.last != last ||
@@ -328,23 +314,16 @@ Result<std::shared_ptr<const Sequences>> Sequences::open(const std::string& path
   return std::shared_ptr<const Sequences>(std::move(out));
 }
 
-// Once for each opening: it costs a reading of the file, which a first phrase looks through anyway. A page that the disk does not
-// give would end the process where it is touched; asked for like this it is an error.
+// Once for each opening: it costs a reading of the file, which a first phrase looks through anyway.
 bool Sequences::sound() const {
   std::call_once(checked_, [this] {
-#ifdef MADV_POPULATE_READ  // Linux 5.14; an older kernel says EINVAL
-    if (::madvise(map_, size_, MADV_POPULATE_READ) != 0 && errno != EINVAL) return;
-#endif
-    const std::string_view file(static_cast<const char*>(map_), size_);
+    if (!file_.is_readable()) return;
+    const std::string_view file = file_.bytes();
     Header header;
     std::memcpy(&header, file.data(), sizeof header);
     sound_ = header.checksum == checksum_of(header, file.substr(sizeof header));
   });
   return sound_;
-}
-
-Sequences::~Sequences() {
-  if (map_ != nullptr) ::munmap(map_, size_);
 }
 
 std::string Sequences::code_of(std::string_view word) const {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "engine/archive.h"
+#include "query/index/mapped_file.h"
 #include "query/index/number_set.h"
 
 namespace arch::index {
@@ -59,7 +60,6 @@ class Sequences {
  public:
   /// Errors: kCorrupt, kNotFound, kIo.
   static Result<std::shared_ptr<const Sequences>> open(const std::string& path, uint64_t first, uint64_t last);
-  ~Sequences();
   Sequences(const Sequences&) = delete;
   Sequences& operator=(const Sequences&) = delete;
 
@@ -75,8 +75,7 @@ class Sequences {
   bool sound() const;
   std::string code_of(std::string_view word) const;  ///< empty: it has none of its own
   std::string_view text_of(uint64_t number) const;   ///< .data() is null: not known
-  void* map_ = nullptr;
-  size_t size_ = 0;
+  MappedFile file_;
   mutable std::once_flag checked_;
   mutable bool sound_ = false;
   uint64_t first_ = 0, last_ = 0;
