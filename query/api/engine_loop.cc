@@ -1,5 +1,6 @@
 #include "query/api/engine_loop.h"
 
+#include <sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -25,8 +26,10 @@ constexpr milliseconds kIdleTick{1000};        // index and pack look again at l
 constexpr milliseconds kDrainTick{100};
 constexpr milliseconds kSpaceTick{20};
 constexpr milliseconds kFirstPause{1000}, kLongestPause{60'000};
-constexpr int kBackgroundNice = 10;
-constexpr size_t kDocumentsAtOnce = 20;           // attachments read before the index hears of them
+constexpr int kBackgroundNice = 19;
+constexpr size_t kDocumentsAtOnce = 20;  // attachments read before a stop is heard
+// While attachments go on being read, the index hears of them this often: each commit costs the searches beside it a look at its files.
+constexpr std::chrono::seconds kTellEvery{10};
 constexpr UnixNs kCloseWait = 10 * kNsPerSecond;  // how long a pack request waits for writers to close their files
 
 /// Remembers a failure that lasts, so that the log says when it began and when it ended, not every attempt.
@@ -122,6 +125,7 @@ struct EngineLoop::State {
   uint64_t document_wanted = 0;  // passes up to this one begin without a pause
   uint64_t documents = 0;        // read
   uint64_t documents_shown = 0;  // of those, how many the index has been told of
+  std::chrono::steady_clock::time_point shown_at;
 
   // OCR, as far as it is not the same
   bool documents_quiet = false;          // the readers before it had nothing to do when they looked last
@@ -266,7 +270,9 @@ struct EngineLoop::State {
       std::unique_lock lock(mutex);
       index_error.reset();
       changed.notify_all();
-      changed.wait_for(lock, kIdleTick, [&] { return stopping || applied > seen || documents > documents_shown; });
+      changed.wait_for(lock, kIdleTick, [&] {
+        return stopping || applied > seen || (documents > documents_shown && may_tell_of_documents());
+      });
       if (stopping) break;
     }
     if (writer) {
@@ -292,18 +298,30 @@ struct EngineLoop::State {
     ARCH_TRY_VOID(space_for(0, "the index"));
     ARCH_TRY_VOID((*writer)->follow(stop_or_full_function(), [this](uint64_t mark) { note_indexed(mark); }));
     note_indexed((*writer)->mark());
+    ARCH_TRY_VOID(tell_of_documents(writer->get()));
+    return space_for(0, "the index");
+  }
+
+  // Under the mutex.
+  bool may_tell_of_documents() const {
+    return documents_quiet || std::chrono::steady_clock::now() - shown_at >= kTellEvery;
+  }
+  // Not only of those this engine has read: others may have come anew, of an earlier one or because OCR was turned off.
+  Result<void> tell_of_documents(index::IndexWriter* writer) {
     uint64_t shown;
     {
       std::lock_guard lock(mutex);
+      if (!may_tell_of_documents()) return {};
       shown = documents;
     }
-    ARCH_TRY_VOID((*writer)->take_documents(stop_or_full_function()));
+    ARCH_TRY_VOID(writer->take_documents(stop_or_full_function()));
     {
       std::lock_guard lock(mutex);
       documents_shown = shown;
+      shown_at = std::chrono::steady_clock::now();
     }
     changed.notify_all();
-    return space_for(0, "the index");
+    return {};
   }
   void note_indexed(uint64_t mark) {
     {
@@ -313,8 +331,15 @@ struct EngineLoop::State {
     changed.notify_all();
   }
 
-  // Threads whose work nobody waits for: on Linux a thread has a priority of its own (setpriority(2), "NOTES").
-  static void yield_to_others() { static_cast<void>(::setpriority(PRIO_PROCESS, 0, kBackgroundNice)); }
+  // A thread whose work nobody waits for. A niced one would keep the processor from a search that wakes up until its slice of some
+  // milliseconds is over; the idle class gives way at once, and still gets its 0.3 % of a saturated machine, so that a lock it holds
+  // comes free. On Linux a thread has a priority of its own (sched(7), and setpriority(2), "NOTES").
+  static void yield_to_others() {
+    const sched_param none{};
+    static_cast<void>(
+        ::setpriority(PRIO_PROCESS, 0, kBackgroundNice));  // what is left should the idle class not be given
+    static_cast<void>(::sched_setscheduler(0, SCHED_IDLE, &none));
+  }
 
   // ── attachments ──
   void run_documents() {

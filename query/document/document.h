@@ -24,7 +24,7 @@ struct Hint {
 };
 
 struct Limits {
-  std::chrono::milliseconds time{10'000};  ///< of one document with all its members
+  std::chrono::milliseconds time{10'000};  ///< of the processor, for one document with all its members
   uint64_t memory_bytes = 256ull << 20;    ///< of the worker beyond what it takes at rest; largest member unpacked
   uint64_t text_bytes = 16ull << 20;       ///< text of the document and its members together
   uint32_t depth = 3;                      ///< a member of the document is at 1, its member at 2 …

@@ -30,8 +30,8 @@ class Pool {
     uint64_t documents_per_worker = 500;
     std::chrono::milliseconds wait{600'000};  ///< for a free worker
     std::chrono::milliseconds start{30'000};  ///< for a worker to load its libraries on a busy host
-    /// How many times Limits::time may pass on the clock: above 1 for workers that count their processor's time, since they only get what
-    /// is left over.
+    /// How many times Limits::time may pass on the clock before a worker is ended: it counts the processor's time itself, and one in the
+    /// background only gets what is left over.
     uint32_t patience = 1;
     bool require_sandbox = true;  ///< refuse a worker that is not sealed; off only in builds with sanitizers
   };

@@ -29,7 +29,7 @@ class Budget {
 
  private:
   const Limits& limits_;
-  std::chrono::steady_clock::time_point end_;
+  std::chrono::nanoseconds end_;  ///< on the thread's processor clock
   uint64_t expansion_left_, text_left_;
 };
 

@@ -149,9 +149,13 @@ class Documents(ArchiveTest):
         daemon = Daemon(self)
         for number in range(5):
             self.send(daemon, with_document(number, "simple.pdf" if number % 2 else "simple.docx"))
+        engines = ",".join(str(pid) for pid, name in children(daemon.process.pid) if name == "archd")
+        self.assertTrue(engines)
+        killed = 0
         for _ in range(20):
-            subprocess.run(["pkill", "-9", "-x", "arch-extract"], check=False)
+            killed += subprocess.run(["pkill", "-9", "-x", "-P", engines, "arch-extract"], check=False).returncode == 0
             time.sleep(0.05)
+        self.assertGreater(killed, 0)
         self.send(daemon, with_document(9, "simple.odt"))
         self.assertTrue(wait_for(lambda: self.counts()[1] == 0 and self.total("numero9") == 1, 60))
         self.assertEqual(daemon.stop(), 0)

@@ -1,6 +1,5 @@
 // arch-extract: reads documents for its parent (query/document/pool.h) and can do nothing else. Not for people: archctl extract is.
 #include <malloc.h>
-#include <sys/resource.h>
 #include <sysexits.h>
 
 #include <cstdio>
@@ -16,10 +15,13 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     if (std::strncmp(argv[i], "--memory-bytes=", 15) == 0) {
       options.memory_bytes = std::strtoull(argv[i] + 15, nullptr, 10);
+    } else if (std::strcmp(argv[i], "--background") == 0) {
+      options.background = true;
     } else {
       std::fprintf(stderr,
-                   "Usage: arch-extract [--memory-bytes=N]\n"
+                   "Usage: arch-extract [--memory-bytes=N] [--background]\n"
                    "Reads documents that its parent hands it over standard input and answers on standard output.\n"
+                   "--background leaves the processor to everybody else.\n"
                    "archctl extract FILE shows what it makes of a file.\n");
       return std::strcmp(argv[i], "--help") == 0 ? 0 : EX_USAGE;
     }
@@ -28,8 +30,6 @@ int main(int argc, char** argv) {
   // have at all is bounded by RLIMIT_AS.
   ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
   ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
-  // Mail that comes in and people who search go first: what is read here is waited for by nobody.
-  static_cast<void>(::setpriority(PRIO_PROCESS, 0, 19));
   options.warm_up = arch::extract_worker::warm_up;
   options.sealed = arch::extract_worker::serve_data_files_only;
   options.read = arch::document::read_document;

@@ -10,6 +10,7 @@
 
 namespace arch::extract_worker {
 
+/// Limits::time is processor time of this process, here and in `read`: what the clock says depends on who else is busy.
 using Read =
     std::function<document::DocumentText(std::span<const std::byte>, const document::Hint&, const document::Limits&)>;
 
@@ -18,8 +19,7 @@ struct Options {
   bool seal = true;               ///< off in the test of the sandbox alone, to see that its attempts are real
   std::function<void()> warm_up;  ///< opens all that the libraries will want; runs before the sandbox
   std::function<void()> sealed;   ///< runs behind it
-  /// Limits::time is the processor's, not the clock's: for one that runs only when nobody else wants to. `read` counts so, too.
-  bool processor_time = false;
+  bool background = false;        ///< whoever else wants the processor or the disk has it first
   Read read;
   std::string version;  ///< of what reads: one line, kept beside each text
 };

@@ -1,9 +1,6 @@
 // arch-ocr: reads pictures and scans for its parent (query/document/pool.h) and can do nothing else. Not for people: archctl extract --ocr
 // is.
 #include <malloc.h>
-#include <sched.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -18,14 +15,6 @@
 #include "tools/arch-ocr/ocr.h"
 
 namespace {
-
-// Whoever else wants the processor or the disk has it first. On a busy machine that leaves very little: hence processor_time.
-void go_last() {
-  constexpr int kOfProcess = 1, kIdleClass = 3 << 13;  // ioprio_set(2)
-  const sched_param none{};
-  static_cast<void>(sched_setscheduler(0, SCHED_IDLE, &none));
-  static_cast<void>(syscall(SYS_ioprio_set, kOfProcess, 0, kIdleClass));
-}
 
 // OpenMP reads this before main(): a sealed process may have no second thread.
 void have_one_thread(char** argv) {
@@ -57,14 +46,14 @@ int main(int argc, char** argv) {
   have_one_thread(argv);
   arch::extract_worker::Options options;
   std::string wanted = "eng";
-  bool ask = false, background = false;
+  bool ask = false;
   for (int i = 1; i < argc; ++i) {
     if (std::strncmp(argv[i], "--memory-bytes=", 15) == 0) {
       options.memory_bytes = std::strtoull(argv[i] + 15, nullptr, 10);
     } else if (std::strncmp(argv[i], "--languages=", 12) == 0) {
       wanted = argv[i] + 12;
     } else if (std::strcmp(argv[i], "--background") == 0) {
-      background = true;
+      options.background = true;
     } else if (std::strcmp(argv[i], "--missing") == 0) {
       ask = true;
     } else {
@@ -86,7 +75,6 @@ int main(int argc, char** argv) {
     for (const std::string& one : missing) std::printf("%s\n", one.c_str());
     return 0;
   }
-  if (background) static_cast<void>(setpriority(PRIO_PROCESS, 0, 19));
   // As in arch-extract: buffers that come and go with each document.
   mallopt(M_MMAP_THRESHOLD, 32 << 20);
   mallopt(M_TRIM_THRESHOLD, 64 << 20);
@@ -95,11 +83,7 @@ int main(int argc, char** argv) {
     if (told != nullptr) std::fprintf(told, "arch-ocr: tesseract's data is missing or no good: %s\n", wanted.c_str());
     return EX_UNAVAILABLE;
   }
-  options.warm_up = [&reader, background] {
-    reader.warm_up();
-    if (background) go_last();
-  };
-  options.processor_time = true;
+  options.warm_up = [&reader] { reader.warm_up(); };
   options.version = reader.version();
   options.read = [&reader](std::span<const std::byte> bytes, const arch::document::Hint&,
                            const arch::document::Limits& limits) { return reader.read(bytes, limits); };

@@ -104,7 +104,7 @@ Result<std::unique_ptr<document::Pool>> start(document::Pool::Options options) {
 }  // namespace
 
 int run_extract(const Invocation& invocation) {
-  document::Pool::Options options = config::document_readers(invocation.config);
+  document::Pool::Options options = config::document_readers(invocation.config, false);
   const uint64_t most = options.limits.document_bytes;
   auto pool = start(std::move(options));
   std::unique_ptr<document::Pool> ocr;

@@ -18,8 +18,9 @@ namespace arch::config {
 namespace {
 
 constexpr uint64_t kPicturesPerWorker = 20;  // within the processor time of a whole life (sandbox.cc)
-// It gets the processor when nobody else wants it: what takes a second may take minutes on the clock.
-constexpr uint32_t kOcrPatience = 20;
+// Workers in the background get the processor when nobody else wants it: what takes a second may take minutes on the clock.
+constexpr uint32_t kPatience = 20;
+constexpr char kBackground[] = "--background";
 constexpr std::chrono::minutes kOcrStart{10};
 
 // What a program of ours prints; nothing when it cannot be run, or fails.
@@ -69,7 +70,7 @@ std::string languages_argument(const Config& config) {
 
 }  // namespace
 
-document::Pool::Options document_readers(const Config& config) {
+document::Pool::Options document_readers(const Config& config, bool background) {
   document::Pool::Options options;
   options.program = document::worker_program();
   options.workers = config.documents_workers;
@@ -79,20 +80,21 @@ document::Pool::Options document_readers(const Config& config) {
   options.limits.depth = static_cast<uint32_t>(config.documents_depth);
   options.limits.expansion = static_cast<uint32_t>(config.documents_expansion);
   options.limits.ocr_pixels = config.documents_ocr_pixels;
+  if (background) options.arguments = {kBackground};
+  if (background) options.patience = kPatience;
   return options;
 }
 
 document::Pool::Options ocr_readers(const Config& config, bool background) {
-  document::Pool::Options options = document_readers(config);
+  document::Pool::Options options = document_readers(config, background);
   options.program = document::worker_program("arch-ocr");
-  options.arguments = {languages_argument(config)};
-  if (background) options.arguments.emplace_back("--background");
+  options.arguments.push_back(languages_argument(config));
   options.workers = 1;
   options.limits.time = std::chrono::milliseconds(config.documents_ocr_time / 1'000'000);
   options.limits.memory_bytes = config.documents_ocr_memory_bytes;
   options.limits.ocr_pages = static_cast<uint32_t>(config.documents_ocr_pages);
   options.documents_per_worker = kPicturesPerWorker;
-  options.patience = kOcrPatience;
+  options.patience = kPatience;
   options.start = kOcrStart;
   return options;
 }
@@ -118,7 +120,7 @@ std::string ocr_problem(const Config& config) {
 
 void read_documents(const Config& config, std::function<void(const Error&)> failed, api::EngineOptions* options) {
   if (!config.documents_read) return;
-  options->index.read_document = api::document_reader(document_readers(config), config.documents_ocr, failed);
+  options->index.read_document = api::document_reader(document_readers(config, true), config.documents_ocr, failed);
   options->index.reading_threads = config.documents_workers;
   if (!config.documents_ocr) return;
   api::OcrReader ocr = api::ocr_reader(ocr_readers(config, true), std::move(failed));

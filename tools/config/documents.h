@@ -10,8 +10,8 @@
 
 namespace arch::config {
 
-/// Program, number and limits of the workers; of the one for OCR, in the `background` or for somebody who waits.
-document::Pool::Options document_readers(const Config& config);
+/// Program, number and limits of the workers, and of the one for OCR: in the `background` or for somebody who waits.
+document::Pool::Options document_readers(const Config& config, bool background);
 document::Pool::Options ocr_readers(const Config& config, bool background);
 
 /// What keeps OCR from reading all its languages on this machine, and what to install; empty: nothing. Runs arch-ocr.
