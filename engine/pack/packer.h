@@ -8,8 +8,8 @@
 // Order     Written to `tmp/`, fdatasynced, opened and every message read back and its SHA-256 compared (through the same
 //           SegmentReader that will serve it), mode 0444, renamed into place, both directories synced. Only then does the
 //           call return. A crash before leaves a file in tmp/ to be thrown away; there is no half-written segment.
-// Memory    Bounded by a few blocks and the tables, whatever the size of the journal; one message at a time.
-// Threads   One call at a time an archive. `options.threads` compress blocks beside the caller's thread.
+// Memory    Bounded by a few blocks and the tables, whatever the size of the journal; one message at a time and thread.
+// Threads   One call at a time an archive. `options.threads` look at messages, compress blocks, and read back.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ struct PackOptions {
   uint32_t cut_bytes = 16u << 20;        ///< largest frame
   uint32_t inline_part_bytes =
       2u << 10;  ///< a smaller decoded part stays in the skeleton stream; text does up to own_frame_bytes
-  int threads = 2;
+  int threads = 2;  ///< at least 1
 };
 
 struct PackItem {
@@ -38,6 +38,7 @@ struct PackItem {
   bool store_message = true;  ///< false: a published segment holds the message already; only the delivery is recorded
 };
 
+/// Called from several threads at once.
 class PackSource {
  public:
   virtual ~PackSource() = default;

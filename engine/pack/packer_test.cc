@@ -284,6 +284,26 @@ TEST_F(PackerTest, WhatCannotBeReadCostsOnlyItself) {
   EXPECT_EQ(fs_.list("a/segments")->size(), 1u);
 }
 
+TEST_F(PackerTest, LargePartsThatNothingCompressesAreStoredAndOthersAreCompressedFully) {
+  std::mt19937 random(7);
+  const auto mail = [](const std::string& content) {
+    return "Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
+           base64_lines(content, 76, "\r\n");
+  };
+  const std::string noise = random_bytes(random, 1u << 20);
+  // In its second half what is in its first, further away than the fastest level looks.
+  const std::string copies = noise.substr(0, 600'000) + noise.substr(0, 600'000);
+  source_.mails = {mail(noise)};
+  auto packed = pack(fs_, 1);
+  ASSERT_TRUE(packed) << describe(packed.error());
+  EXPECT_GT(packed->segment->sizes().large_part_blocks, noise.size() - 1);
+  EXPECT_LT(packed->segment->sizes().large_part_blocks, noise.size() + 1'000);
+  source_.mails = {mail(copies)};
+  packed = pack(fs_, 2);
+  ASSERT_TRUE(packed) << describe(packed.error());
+  EXPECT_LT(packed->segment->sizes().large_part_blocks, copies.size() * 55 / 100);
+}
+
 TEST_F(PackerTest, AMessageThatChangesWhileItIsPackedStopsPublishing) {
   for (uint32_t i = 0; i < 10; ++i) source_.mails.push_back(odd_mail(i));
   auto list = items();
