@@ -7,6 +7,7 @@
 #include "engine/base/bytes.h"
 #include "engine/base/limits.h"
 #include "engine/base/mutant.h"
+#include "engine/format/base64.h"
 
 namespace arch::segment_format {
 
@@ -38,54 +39,6 @@ constexpr uint64_t pack_form(const Base64Form& form) {
 }
 constexpr Base64Form unpack_form(uint64_t value) {
   return {static_cast<uint32_t>(value >> 2), (value & 2) != 0, (value & 1) != 0};
-}
-
-constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-constexpr std::array<int8_t, 256> make_reverse() {
-  std::array<int8_t, 256> table{};
-  for (auto& value : table) value = -1;
-  for (int i = 0; i < 64; ++i) table[static_cast<uint8_t>(kAlphabet[i])] = static_cast<int8_t>(i);
-  return table;
-}
-constexpr std::array<int8_t, 256> kReverse = make_reverse();
-
-// Base64 is most of what mail brings, and is decoded and made again several times on its way into a segment, so that nothing is
-// taken for exact that is not: by tables for 12 bits, and for each place in a group of four.
-constexpr std::array<std::array<char, 2>, 4096> make_pairs() {
-  std::array<std::array<char, 2>, 4096> table{};
-  for (size_t i = 0; i < table.size(); ++i) table[i] = {kAlphabet[i >> 6], kAlphabet[i & 63]};
-  return table;
-}
-constexpr std::array<std::array<char, 2>, 4096> kPairs = make_pairs();
-
-constexpr uint32_t kNoLetter = 1u << 31;
-constexpr std::array<std::array<uint32_t, 256>, 4> make_places() {
-  std::array<std::array<uint32_t, 256>, 4> table{};
-  for (size_t place = 0; place < 4; ++place)
-    for (size_t c = 0; c < 256; ++c)
-      table[place][c] = kReverse[c] < 0 ? kNoLetter : static_cast<uint32_t>(kReverse[c]) << (18 - 6 * place);
-  return table;
-}
-constexpr std::array<std::array<uint32_t, 256>, 4> kPlaces = make_places();
-
-/// Writes (content.size() + 2) / 3 * 4 characters; returns their end.
-char* encode_run(std::string_view content, char* to) {
-  const auto* in = reinterpret_cast<const uint8_t*>(content.data());
-  size_t left = content.size();
-  for (; left >= 3; left -= 3, in += 3, to += 4) {
-    const uint32_t bits = static_cast<uint32_t>(in[0]) << 16 | static_cast<uint32_t>(in[1]) << 8 | in[2];
-    std::memcpy(to, kPairs[bits >> 12].data(), 2);
-    std::memcpy(to + 2, kPairs[bits & 4095].data(), 2);
-  }
-  if (left > 0) {
-    const uint32_t bits = static_cast<uint32_t>(in[0]) << 16 | (left > 1 ? static_cast<uint32_t>(in[1]) << 8 : 0u);
-    std::memcpy(to, kPairs[bits >> 12].data(), 2);
-    to[2] = left > 1 ? kAlphabet[bits >> 6 & 63] : '=';
-    to[3] = '=';
-    to += 4;
-  }
-  return to;
 }
 
 }  // namespace
@@ -325,11 +278,11 @@ void append_base64(std::string_view content, const Base64Form& form, std::string
     char* to = out->data() + start;
     for (size_t at = 0; at < content.size(); at += line_bytes) {
       if (at > 0) to = std::copy(line_end.begin(), line_end.end(), to);
-      to = encode_run(content.substr(at, line_bytes), to);
+      to = base64::encode(content.substr(at, line_bytes), to);
     }
   } else {
     std::string text((content.size() + 2) / 3 * 4, '\0');
-    encode_run(content, text.data());
+    base64::encode(content, text.data());
     const size_t length = form.line_length == 0 ? text.size() : form.line_length;
     for (size_t at = 0; at < text.size(); at += length) {
       if (at > 0) out->append(line_end);
@@ -364,20 +317,16 @@ bool decode_exact_base64(std::string_view text, std::string* content, Base64Form
     form->crlf = crlf;
     form->line_length = static_cast<uint32_t>(length);
   }
-  content->resize(body.size() / 4 * 3);
+  content->resize(body.size() / 4 * 3 + base64::kDecodeRoom);
   char* to = content->data();
   uint32_t bits = 0;
   int count = 0, padding = 0;
   for (const char *at = body.data(), *end = at + body.size(); at < end;) {
     // Whole groups with nothing between; the rest, and what is wrong, character by character.
-    while (count == 0 && padding == 0 && end - at >= 4) {
-      const auto place = [&](size_t i) { return kPlaces[i][static_cast<uint8_t>(at[i])]; };
-      const uint32_t group = place(0) | place(1) | place(2) | place(3);
-      if ((group & kNoLetter) != 0) break;
-      *to++ = static_cast<char>(group >> 16);
-      *to++ = static_cast<char>(group >> 8);
-      *to++ = static_cast<char>(group);
-      at += 4;
+    if (count == 0 && padding == 0) {
+      const size_t taken = base64::decode_groups({at, static_cast<size_t>(end - at)}, to);
+      to += taken / 4 * 3;
+      at += taken;
     }
     if (at == end) break;
     const char c = *at++;
@@ -386,7 +335,7 @@ bool decode_exact_base64(std::string_view text, std::string* content, Base64Form
       if (++padding > 2) return false;
       bits <<= 6;
     } else {
-      const int value = kReverse[static_cast<uint8_t>(c)];
+      const int value = base64::letter_value(c);
       if (value < 0 || padding > 0) return false;
       bits = bits << 6 | static_cast<uint32_t>(value);
     }

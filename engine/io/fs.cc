@@ -236,12 +236,26 @@ Result<std::string> read_file(Fs& fs, const std::string& path, uint64_t limit) {
   return bytes;
 }
 
+namespace {
+
+Result<void> fill(const File& file, uint64_t offset, char* to, uint64_t size) {
+  ARCH_TRY(size_t got, file.pread(offset, to, size));
+  if (got == size) return {};
+  return fail(Code::kCorrupt, file.path() + " ends early: " + std::to_string(size) + " bytes wanted at " +
+                                  std::to_string(offset) + ", " + std::to_string(got) + " there");
+}
+
+}  // namespace
+
 Result<std::string> read_exact(const File& file, uint64_t offset, uint64_t size) {
   std::string bytes(size, '\0');
-  ARCH_TRY(size_t got, file.pread(offset, bytes.data(), bytes.size()));
-  if (got != size)
-    return fail(Code::kCorrupt, file.path() + " ends early: " + std::to_string(size) + " bytes wanted at " +
-                                    std::to_string(offset) + ", " + std::to_string(got) + " there");
+  ARCH_TRY_VOID(fill(file, offset, bytes.data(), size));
+  return bytes;
+}
+
+Result<Buffer> read_buffer(const File& file, uint64_t offset, uint64_t size) {
+  Buffer bytes(size);
+  ARCH_TRY_VOID(fill(file, offset, bytes.data(), size));
   return bytes;
 }
 

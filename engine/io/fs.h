@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/buffer.h"
 #include "engine/base/digest.h"
 #include "engine/base/result.h"
 
@@ -65,5 +66,6 @@ Result<void> replace_file(const std::string& path, std::string_view bytes);
 Result<std::string> read_file(Fs& fs, const std::string& path, uint64_t limit);
 /// Reads exactly `size` bytes or fails with kCorrupt ("ends early").
 Result<std::string> read_exact(const File& file, uint64_t offset, uint64_t size);
+Result<Buffer> read_buffer(const File& file, uint64_t offset, uint64_t size);  ///< the same for what is large
 
 }  // namespace arch

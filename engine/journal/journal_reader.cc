@@ -18,6 +18,7 @@ using journal_format::RecordHeader;
 namespace {
 
 constexpr uint64_t kEndRecordSize = kRecordHeaderSize + kRecordTrailerSize;
+constexpr uint64_t kFirstChunk = 64u << 10;
 constexpr uint64_t kChunk = 1u << 20;  // bytes per read; a larger record is read straight to where it goes
 constexpr size_t kMarkerSize = 16;
 
@@ -51,18 +52,18 @@ Result<bool> has_live_writer(Fs& fs, const std::string& path) {
 
 // `size` bytes at `offset`, fewer at the end of the file. Valid until the next call.
 Result<std::string_view> JournalReader::view(uint64_t offset, uint64_t size) {
-  const bool inside = offset >= buffer_offset_ && offset + size <= buffer_offset_ + buffer_.size();
+  const bool inside = offset >= buffer_offset_ && offset + size <= buffer_offset_ + filled_;
   if (!inside) {
-    buffer_.resize(std::max(size, kChunk));
+    // A little where it begins to look, since most looks at a live file find that there is nothing new; then more and more.
+    const bool goes_on = filled_ > 0 && offset >= buffer_offset_ && offset <= buffer_offset_ + filled_;
+    chunk_ = goes_on ? std::min(chunk_ * 2, kChunk) : kFirstChunk;
+    const uint64_t wanted = std::max(size, chunk_);
+    if (buffer_.size() < wanted) buffer_ = Buffer(wanted);
     buffer_offset_ = offset;
-    auto got = file_->pread(offset, buffer_.data(), buffer_.size());
-    if (!got) {
-      buffer_.clear();
-      return tl::unexpected<Error>(got.error());
-    }
-    buffer_.resize(*got);
+    filled_ = 0;
+    ARCH_TRY(filled_, file_->pread(offset, buffer_.data(), wanted));
   }
-  return std::string_view(buffer_).substr(offset - buffer_offset_, size);
+  return buffer_.view().substr(0, filled_).substr(offset - buffer_offset_, size);
 }
 
 Result<JournalReader::Found> JournalReader::parse(uint64_t offset, Record* record, std::string* message) {

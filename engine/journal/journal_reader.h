@@ -87,7 +87,7 @@ class JournalReader {
   Result<bool> recover_header();
   Result<journal_format::RecordHeader> read_header(const RecordRef& ref) const;
   tl::unexpected<Error> damaged(const RecordRef& ref, const std::string& why) const;
-  void forget_buffer() { buffer_.clear(); }
+  void forget_buffer() { filled_ = 0; }
 
   Fs* fs_ = nullptr;
   std::unique_ptr<File> file_;
@@ -98,8 +98,8 @@ class JournalReader {
   bool empty_ = false;   ///< shorter than a header
   bool closed_ = false;  ///< no writer holds the lock; never becomes false again
   std::optional<Error> sync_error_;
-  std::string buffer_;  ///< the file's bytes from buffer_offset_
-  uint64_t buffer_offset_ = 0;
+  Buffer buffer_;  ///< the file's bytes from buffer_offset_, `filled_` of them
+  uint64_t buffer_offset_ = 0, filled_ = 0, chunk_ = 0;
   uint64_t passed_to_ = UINT64_MAX;    ///< behind the record that next() gave last …
   uint64_t passed_ordinals_ = 0;       ///< … and how many there were up to it
   uint64_t stated_ = 0;                ///< largest durable end that an intact record seen so far states

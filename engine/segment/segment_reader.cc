@@ -45,7 +45,7 @@ uint32_t segment_file_number(const std::string& name) {
 struct BlockCache::State {
   struct Entry {
     uint64_t key = 0;
-    std::shared_ptr<const std::string> bytes;
+    std::shared_ptr<const Buffer> bytes;
   };
   uint64_t capacity = 0, used = 0;
   std::mutex mutex;
@@ -58,7 +58,7 @@ BlockCache::BlockCache(uint64_t capacity_bytes) : state_(std::make_unique<State>
 }
 BlockCache::~BlockCache() = default;
 
-std::shared_ptr<const std::string> BlockCache::get(uint32_t segment, uint32_t block) {
+std::shared_ptr<const Buffer> BlockCache::get(uint32_t segment, uint32_t block) {
   std::lock_guard lock(state_->mutex);
   auto found = state_->by_key.find(static_cast<uint64_t>(segment) << 32 | block);
   if (found == state_->by_key.end()) return nullptr;
@@ -66,7 +66,7 @@ std::shared_ptr<const std::string> BlockCache::get(uint32_t segment, uint32_t bl
   return found->second->bytes;
 }
 
-void BlockCache::put(uint32_t segment, uint32_t block, std::shared_ptr<const std::string> bytes) {
+void BlockCache::put(uint32_t segment, uint32_t block, std::shared_ptr<const Buffer> bytes) {
   const uint64_t key = static_cast<uint64_t>(segment) << 32 | block;
   std::lock_guard lock(state_->mutex);
   if (bytes->size() > state_->capacity || state_->by_key.count(key) != 0) return;
@@ -93,13 +93,13 @@ struct DecompressionContext {
   ~DecompressionContext() { ZSTD_freeDCtx(context); }
 };
 
-Result<std::string> decompress(std::string_view stored, uint64_t raw_size) {
+Result<Buffer> decompress(std::string_view stored, uint64_t raw_size) {
   // The frame's own claim must be the table's: memory is asked for only then.
   const unsigned long long claimed = ZSTD_getFrameContentSize(stored.data(), stored.size());
   if (claimed != raw_size)
     return fail(Code::kCorrupt, "the zstd frame does not hold " + std::to_string(raw_size) + " bytes");
   thread_local DecompressionContext decompression;
-  std::string raw(raw_size, '\0');
+  Buffer raw(raw_size);
   const size_t got = ZSTD_decompressDCtx(decompression.context, raw.data(), raw.size(), stored.data(), stored.size());
   if (ZSTD_isError(got))
     return fail(Code::kCorrupt, std::string("the zstd frame is damaged: ") + ZSTD_getErrorName(got));
@@ -129,7 +129,7 @@ struct SegmentReader::State {
   mutable std::vector<uint32_t> messages_by_digest, blobs_by_digest;
 
   void sort_tables() const;
-  Result<std::shared_ptr<const std::string>> block(uint32_t index, BlockCache* cache) const;
+  Result<std::shared_ptr<const Buffer>> block(uint32_t index, BlockCache* cache) const;
   Result<void> read(Stream stream, uint64_t offset, uint64_t size, BlockCache* cache, std::string* out) const;
   tl::unexpected<Error> corrupt(const std::string& what) const {
     return fail(Code::kCorrupt, path + ": " + what, "run: archctl verify");
@@ -184,8 +184,8 @@ Result<std::shared_ptr<SegmentReader>> SegmentReader::open(Fs& fs, const std::st
     return state.corrupt("the footer does not match its digest");
   auto meta = decompress(std::string_view(footer_bytes).substr(t.digests_size), t.meta_raw);
   if (!meta) return in_context(meta.error());
-  auto footer =
-      segment_format::decode_footer(std::string_view(footer_bytes).substr(0, t.digests_size), *meta, t.footer_offset);
+  auto footer = segment_format::decode_footer(std::string_view(footer_bytes).substr(0, t.digests_size), meta->view(),
+                                              t.footer_offset);
   if (!footer) return in_context(footer.error());
   state.footer = std::move(*footer);
 
@@ -220,22 +220,22 @@ Result<std::shared_ptr<SegmentReader>> SegmentReader::open(Fs& fs, const std::st
   return reader;
 }
 
-Result<std::shared_ptr<const std::string>> SegmentReader::State::block(uint32_t index, BlockCache* cache) const {
+Result<std::shared_ptr<const Buffer>> SegmentReader::State::block(uint32_t index, BlockCache* cache) const {
   if (cache != nullptr)
     if (auto cached = cache->get(info.number, index)) return cached;
   const Block& entry = footer.blocks[index];
-  ARCH_TRY(std::string stored, read_exact(*file, entry.offset, entry.stored_size));
-  if (ARCH_WRONG("block checksum when read", checksum64(as_bytes(stored)) != entry.checksum))
+  ARCH_TRY(Buffer stored, read_buffer(*file, entry.offset, entry.stored_size));
+  if (ARCH_WRONG("block checksum when read", checksum64(as_bytes(stored.view())) != entry.checksum))
     return corrupt("block " + std::to_string(index) + " at " + std::to_string(entry.offset) +
                    " does not match its checksum");
   if (entry.codec == Codec::kZstd) {
-    auto raw = decompress(stored, entry.raw_size);
+    auto raw = decompress(stored.view(), entry.raw_size);
     if (!raw)
       return corrupt("block " + std::to_string(index) + " at " + std::to_string(entry.offset) + ": " +
                      raw.error().what);
     stored = std::move(*raw);
   }
-  auto bytes = std::make_shared<const std::string>(std::move(stored));
+  auto bytes = std::make_shared<const Buffer>(std::move(stored));
   if (cache != nullptr) cache->put(info.number, index, bytes);
   return bytes;
 }
@@ -253,7 +253,7 @@ Result<void> SegmentReader::State::read(Stream stream, uint64_t offset, uint64_t
     ARCH_TRY(auto bytes, block(blocks.blocks[at], cache));
     const uint64_t inside = offset - blocks.begins[at];
     const uint64_t take = std::min<uint64_t>(size, bytes->size() - inside);
-    out->append(*bytes, inside, take);
+    out->append(bytes->view().substr(inside, take));
     offset += take;
     size -= take;
     ++at;
@@ -411,7 +411,7 @@ Result<bool> SegmentReader::Deliveries::next(DeliveryEntry* entry) {
     at_ = 0;
   }
   const std::string where = "block " + std::to_string(records[next_block_ - 1]);
-  ByteReader in(std::string_view(*block_).substr(at_));
+  ByteReader in(block_->view().substr(at_));
   sequence_ += in.varint();
   entry->sequence = sequence_;
   const uint64_t message = in.varint();  // 0: its digest follows; else 1 + index
@@ -472,10 +472,10 @@ Result<std::vector<SegmentReader::Fault>> SegmentReader::verify(bool data, const
   }
   for (uint32_t i = 0; i < state.footer.blocks.size(); ++i) {
     const Block& block = state.footer.blocks[i];
-    ARCH_TRY(std::string stored, read_exact(*state.file, block.offset, block.stored_size));
-    content.update(as_bytes(stored));
+    ARCH_TRY(Buffer stored, read_buffer(*state.file, block.offset, block.stored_size));
+    content.update(as_bytes(stored.view()));
     done += stored.size();
-    if (ARCH_WRONG("block checksum in verify", checksum64(as_bytes(stored)) != block.checksum)) {
+    if (ARCH_WRONG("block checksum in verify", checksum64(as_bytes(stored.view())) != block.checksum)) {
       bad[i] = true;
       faults.push_back({block.offset, Digest{}, "block " + std::to_string(i) + " does not match its checksum"});
     }

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/buffer.h"
 #include "engine/base/clock.h"
 #include "engine/base/digest.h"
 #include "engine/format/delivery.h"
@@ -30,8 +31,8 @@ class BlockCache {
  public:
   explicit BlockCache(uint64_t capacity_bytes);
   ~BlockCache();
-  std::shared_ptr<const std::string> get(uint32_t segment, uint32_t block);
-  void put(uint32_t segment, uint32_t block, std::shared_ptr<const std::string> bytes);
+  std::shared_ptr<const Buffer> get(uint32_t segment, uint32_t block);
+  void put(uint32_t segment, uint32_t block, std::shared_ptr<const Buffer> bytes);
 
  private:
   struct State;
@@ -104,7 +105,7 @@ class SegmentReader {
 
    private:
     const SegmentReader* reader_;
-    std::shared_ptr<const std::string> block_;  ///< a record never crosses a block
+    std::shared_ptr<const Buffer> block_;  ///< a record never crosses a block
     size_t next_block_ = 0, at_ = 0;
     uint64_t sequence_ = 0, seen_ = 0;
   };
