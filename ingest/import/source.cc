@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "engine/base/ascii.h"
+#include "engine/base/buffer.h"
 #include "engine/base/limits.h"
 #include "ingest/import/looks.h"
 #include "ingest/import/mbox.h"
@@ -276,10 +277,9 @@ class FileReader {
     if (::fstat(file.get(), &st) != 0) return refuse(found.path, reason_of(errno));
     if (!S_ISREG(st.st_mode)) return refuse(found.path, "not a regular file");
 
-    std::string beginning(kBeginningBytes, '\0');
-    auto got = read_up_to(file.get(), beginning.data(), beginning.size());
+    auto got = read_up_to(file.get(), beginning_.data(), beginning_.size());
     if (!got) return refuse(found.path, got.error().what);
-    beginning.resize(*got);
+    const std::string_view beginning = beginning_.view().substr(0, *got);
     if (beginning.empty()) return refuse(found.path, "empty file");
 
     bool one_message = found.in_maildir || ends_with(ascii_lower(found.path), ".eml");
@@ -288,7 +288,7 @@ class FileReader {
       if (!looks_like_mail(beginning))
         return refuse(found.path, "not mail: no header field of a mail at its beginning");
     }
-    return single(found, file.get(), std::move(beginning), static_cast<uint64_t>(st.st_size));
+    return single(found, file.get(), beginning, static_cast<uint64_t>(st.st_size));
   }
 
   /// "From " with a date, or anything behind which a header begins.
@@ -299,15 +299,21 @@ class FileReader {
            is_header_field(beginning.substr(end + 1, beginning.find('\n', end + 1) - end - 1));
   }
 
-  Result<void> single(const Found& found, int fd, std::string message, uint64_t size) {
+  // In memory of its size: many wait for their sync together. A file may still be written to, so that its end is where nothing more comes.
+  Result<void> single(const Found& found, int fd, std::string_view beginning, uint64_t size) {
     if (size > limit_) return refuse(found.path, too_large(size));
+    std::string message;
+    message.reserve(std::max<uint64_t>(size, beginning.size()));
+    message.append(beginning);
     size_t have = message.size();
-    message.resize(std::max<uint64_t>(size, have));
+    if (have < size) message.resize(size);
     while (have <= limit_) {
-      if (have == message.size()) message.resize(have + (64u << 10));  // it grew, or this looks for its end
-      auto got = read_up_to(fd, message.data() + have, message.size() - have);
+      const bool behind = have == message.size();  // all that was there when it was opened
+      char* const to = behind ? beginning_.data() : message.data() + have;
+      auto got = read_up_to(fd, to, behind ? beginning_.size() : message.size() - have);
       if (!got) return refuse(found.path, got.error().what);
       if (*got == 0) break;
+      if (behind) message.append(to, *got);
       have += *got;
     }
     if (have > limit_) return refuse(found.path, too_large(have));
@@ -315,7 +321,7 @@ class FileReader {
     return visitor_.message(Item{std::move(message), origin_of(found), {}});
   }
 
-  Result<void> mbox(const Found& found, int fd, const std::string& beginning) {
+  Result<void> mbox(const Found& found, int fd, std::string_view beginning) {
     size_t given = 0;
     std::string read_error;
     ReadSome read = [&](char* buffer, size_t size) -> Result<size_t> {
@@ -383,6 +389,7 @@ class FileReader {
   const Options& options_;
   const uint64_t limit_;
   Visitor& visitor_;
+  Buffer beginning_{kBeginningBytes};  ///< of the file that is being read
   uint64_t done_ = 0;
 };
 
