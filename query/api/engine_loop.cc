@@ -334,7 +334,8 @@ struct EngineLoop::State {
   // A thread whose work nobody waits for. A niced one would keep the processor from a search that wakes up until its slice of some
   // milliseconds is over; the idle class gives way at once, and still gets its 0.3 % of a saturated machine, so that a lock it holds
   // comes free. On Linux a thread has a priority of its own (sched(7), and setpriority(2), "NOTES").
-  static void yield_to_others() {
+  void yield_to_others() const {
+    if (options.waited_for) return;
     const sched_param none{};
     static_cast<void>(
         ::setpriority(PRIO_PROCESS, 0, kBackgroundNice));  // what is left should the idle class not be given

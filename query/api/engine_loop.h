@@ -25,6 +25,8 @@ struct EngineOptions {
   index::DocumentReader ocr;
   std::function<void()> stop_ocr;
   bool wait_for_ocr = false;  ///< drain() waits for it, too
+  /// Somebody waits for all of it: reading attachments takes its share of the processor, not what the others leave.
+  bool waited_for = false;
 };
 
 struct EngineProgress {

@@ -24,6 +24,7 @@ api::EngineOptions engine_options(const config::Config& config) {
   options.index.shard_messages = config.index_shard_messages;
   options.index.headers = config.index_headers;
   options.look_again = kNsPerSecond / 10;
+  options.waited_for = true;
   config::read_documents(
       config,
       [](const Error& error) {

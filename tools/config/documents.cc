@@ -120,10 +120,11 @@ std::string ocr_problem(const Config& config) {
 
 void read_documents(const Config& config, std::function<void(const Error&)> failed, api::EngineOptions* options) {
   if (!config.documents_read) return;
-  options->index.read_document = api::document_reader(document_readers(config, true), config.documents_ocr, failed);
+  options->index.read_document =
+      api::document_reader(document_readers(config, !options->waited_for), config.documents_ocr, failed);
   options->index.reading_threads = config.documents_workers;
   if (!config.documents_ocr) return;
-  api::OcrReader ocr = api::ocr_reader(ocr_readers(config, true), std::move(failed));
+  api::OcrReader ocr = api::ocr_reader(ocr_readers(config, !options->waited_for), std::move(failed));
   options->ocr = std::move(ocr.read);
   options->stop_ocr = std::move(ocr.stop);
 }

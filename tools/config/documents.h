@@ -17,8 +17,8 @@ document::Pool::Options ocr_readers(const Config& config, bool background);
 /// What keeps OCR from reading all its languages on this machine, and what to install; empty: nothing. Runs arch-ocr.
 std::string ocr_problem(const Config& config);
 
-/// Gives `options` such readers (query/api/document_reader.h, also for `failed`); none when documents.read is false, none for OCR
-/// unless documents.ocr is true.
+/// Gives `options` such readers (query/api/document_reader.h, also for `failed`), in the background unless options->waited_for; none when
+/// documents.read is false, none for OCR unless documents.ocr is true.
 void read_documents(const Config& config, std::function<void(const Error&)> failed, api::EngineOptions* options);
 
 }  // namespace arch::config
