@@ -85,30 +85,39 @@ KeptDocument keep(document::DocumentText read, const std::string& readers, bool 
   return out;
 }
 
-index::DocumentReader document_reader(document::Pool::Options options, bool ocr,
-                                      std::function<void(const Error&)> failed) {
-  auto pool = std::make_shared<LazyPool>(std::move(options), std::move(failed));
-  return [pool, ocr](std::string_view bytes, const index::DocumentHint& hint) -> Result<KeptDocument> {
-    ARCH_TRY(document::Pool * started, pool->get());
-    ARCH_TRY(document::DocumentText read,
-             started->read(as_bytes(bytes), {hint.media_type, hint.filename, hint.charset}));
-    return keep(std::move(read), started->readers_version(), ocr);
-  };
-}
+namespace {
 
-OcrReader ocr_reader(document::Pool::Options options, std::function<void(const Error&)> failed) {
+using Keep = std::function<KeptDocument(document::DocumentText, const std::string& readers)>;
+
+StoppableReader reader_of(document::Pool::Options options, std::function<void(const Error&)> failed, Keep kept) {
   auto pool = std::make_shared<LazyPool>(std::move(options), std::move(failed));
-  OcrReader out;
+  StoppableReader out;
   out.stop = [pool] { pool->stop(); };
-  out.read = [pool](std::string_view bytes, const index::DocumentHint& hint) -> Result<KeptDocument> {
+  out.read = [pool, kept = std::move(kept)](std::string_view bytes,
+                                            const index::DocumentHint& hint) -> Result<KeptDocument> {
     ARCH_TRY(document::Pool * started, pool->get());
     ARCH_TRY(document::DocumentText read,
              started->read(as_bytes(bytes), {hint.media_type, hint.filename, hint.charset}));
-    KeptDocument kept = keep(std::move(read), started->readers_version(), true);
-    kept.tool = kOcrTool;  // also of one that ended its reader
-    return kept;
+    return kept(std::move(read), started->readers_version());
   };
   return out;
+}
+
+}  // namespace
+
+StoppableReader document_reader(document::Pool::Options options, bool ocr, std::function<void(const Error&)> failed) {
+  return reader_of(
+      std::move(options), std::move(failed),
+      [ocr](document::DocumentText read, const std::string& readers) { return keep(std::move(read), readers, ocr); });
+}
+
+StoppableReader ocr_reader(document::Pool::Options options, std::function<void(const Error&)> failed) {
+  return reader_of(std::move(options), std::move(failed),
+                   [](document::DocumentText read, const std::string& readers) {
+                     KeptDocument kept = keep(std::move(read), readers, true);
+                     kept.tool = kOcrTool;  // also of one that ended its reader
+                     return kept;
+                   });
 }
 
 }  // namespace arch::api

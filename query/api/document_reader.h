@@ -9,19 +9,20 @@
 
 namespace arch::api {
 
+/// `stop`, from any thread, ends the calls that are under way, which give kTryAgain, as do those behind it.
+struct StoppableReader {
+  index::DocumentReader read;
+  std::function<void()> stop;
+};
+
 /// A reader whose processes are started when the first document comes, so that a command that meets none pays for none. They end with
 /// the last copy of the reader. When they cannot be started, its calls give Pool::start's error (attachments wait), and `failed` is
 /// told of it once; a new attempt is made after a while.
 /// `ocr`: pictures are left to the queue of OCR (DocumentStatus::kWaitsForOcr).
-index::DocumentReader document_reader(document::Pool::Options options, bool ocr,
-                                      std::function<void(const Error&)> failed);
+StoppableReader document_reader(document::Pool::Options options, bool ocr, std::function<void(const Error&)> failed);
 
-/// The same for the worker of that queue (arch-ocr). `stop`, from any thread, ends a call that is under way, which gives kTryAgain.
-struct OcrReader {
-  index::DocumentReader read;
-  std::function<void()> stop;
-};
-OcrReader ocr_reader(document::Pool::Options options, std::function<void(const Error&)> failed);
+/// The same for the worker of that queue (arch-ocr).
+StoppableReader ocr_reader(document::Pool::Options options, std::function<void(const Error&)> failed);
 
 /// Any thread; pure.
 KeptDocument keep(document::DocumentText read, const std::string& readers, bool ocr);

@@ -1,8 +1,5 @@
 #include "query/api/engine_loop.h"
 
-#include <sched.h>
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
@@ -12,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "engine/base/background.h"
 #include "engine/io/fs.h"
 #include "engine/journal/archive_file.h"
 #include "engine/journal/journal_reader.h"
@@ -26,7 +24,6 @@ constexpr milliseconds kIdleTick{1000};        // index and pack look again at l
 constexpr milliseconds kDrainTick{100};
 constexpr milliseconds kSpaceTick{20};
 constexpr milliseconds kFirstPause{1000}, kLongestPause{60'000};
-constexpr int kBackgroundNice = 19;
 constexpr size_t kDocumentsAtOnce = 20;  // attachments read before a stop is heard
 // While attachments go on being read, the index hears of them this often: each commit costs the searches beside it a look at its files.
 constexpr std::chrono::seconds kTellEvery{10};
@@ -257,6 +254,7 @@ struct EngineLoop::State {
         writer.reset();
         {
           std::lock_guard lock(mutex);
+          if (stopping) break;  // it was told so
           index_error = result.error();
           ++index_failures;
         }
@@ -331,20 +329,9 @@ struct EngineLoop::State {
     changed.notify_all();
   }
 
-  // A thread whose work nobody waits for. A niced one would keep the processor from a search that wakes up until its slice of some
-  // milliseconds is over; the idle class gives way at once, and still gets its 0.3 % of a saturated machine, so that a lock it holds
-  // comes free. On Linux a thread has a priority of its own (sched(7), and setpriority(2), "NOTES").
-  void yield_to_others() const {
-    if (options.waited_for) return;
-    const sched_param none{};
-    static_cast<void>(
-        ::setpriority(PRIO_PROCESS, 0, kBackgroundNice));  // what is left should the idle class not be given
-    static_cast<void>(::sched_setscheduler(0, SCHED_IDLE, &none));
-  }
-
   // ── attachments ──
   void run_documents() {
-    yield_to_others();
+    if (!options.waited_for) give_way();
     Trouble trouble;
     for (;;) {
       uint64_t pass;
@@ -400,7 +387,7 @@ struct EngineLoop::State {
 
   // ── OCR: a picture takes seconds, and nobody waits for it ──
   void run_ocr() {
-    yield_to_others();
+    if (!options.waited_for) give_way();
     Trouble trouble;
     for (;;) {
       uint64_t pass;
@@ -626,7 +613,7 @@ void EngineLoop::stop() {
     state_->stopping = true;
   }
   state_->changed.notify_all();
-  if (state_->options.stop_ocr) state_->options.stop_ocr();  // else a page is waited for
+  if (state_->options.stop_readers) state_->options.stop_readers();
   for (std::thread* thread : {&state_->apply_thread, &state_->index_thread, &state_->pack_thread,
                               &state_->document_thread, &state_->ocr_thread})
     if (thread->joinable()) thread->join();

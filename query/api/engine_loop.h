@@ -21,9 +21,10 @@ struct EngineOptions {
   /// With a `read_document`: attachments of bulk are read beside indexing, those of single mails by a thread of their own.
   index::Options index;
   /// Reads what the others find to be pictures, behind them and one at a time, by a thread of its own. None: OCR is off, and what waits
-  /// for it waits no more. `stop_ocr` ends a call of it that is under way.
+  /// for it waits no more.
   index::DocumentReader ocr;
-  std::function<void()> stop_ocr;
+  std::function<void()>
+      stop_readers;           ///< ends calls of both that are under way: else stop() waits for a document, or a page
   bool wait_for_ocr = false;  ///< drain() waits for it, too
   /// Somebody waits for all of it: reading attachments takes its share of the processor, not what the others leave.
   bool waited_for = false;

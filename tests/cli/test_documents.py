@@ -12,7 +12,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import time
 import unittest
@@ -131,7 +130,7 @@ class Documents(ArchiveTest):
                 processes = [pid for pid, _ in children(daemon.process.pid)]
                 daemon.process.kill()
                 daemon.process.wait()
-                self.assertTrue(wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in processes)))
+                self.assertTrue(wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in processes), 90))
                 daemon = Daemon(self)
         self.assertTrue(wait_for(lambda: self.total("courrier") == len(names), 20))
         self.assertTrue(wait_for(lambda: self.counts()[1] == 0, 60), self.counts())

@@ -1,8 +1,6 @@
 #include "tools/arch-extract/worker.h"
 
 #include <malloc.h>
-#include <sched.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sysexits.h>
@@ -12,6 +10,7 @@
 #include <csignal>
 #include <new>
 
+#include "engine/base/background.h"
 #include "query/document/wire.h"
 #include "tools/arch-extract/sandbox.h"
 
@@ -58,13 +57,10 @@ void alarm_in(std::chrono::milliseconds time) {
   ::setitimer(ITIMER_PROF, &timer, nullptr);
 }
 
-// A niced process keeps the processor from one that wakes up until its slice of some milliseconds is over: only the idle class
-// gives way at once.
+// Whoever else wants the processor or the disk has it first.
 void go_last() {
   constexpr int kOfProcess = 1, kIdleClass = 3 << 13;  // ioprio_set(2)
-  const sched_param none{};
-  static_cast<void>(::setpriority(PRIO_PROCESS, 0, 19));  // what is left should the idle class not be given
-  static_cast<void>(::sched_setscheduler(0, SCHED_IDLE, &none));
+  give_way();
   static_cast<void>(::syscall(SYS_ioprio_set, kOfProcess, 0, kIdleClass));
 }
 

@@ -1,4 +1,5 @@
 #include <sysexits.h>
+#include <unistd.h>
 
 #include <cstdio>
 
@@ -17,6 +18,8 @@
 #include "tools/config/documents.h"
 
 namespace arch::daemon {
+
+constexpr unsigned kLongestStopSeconds = 60;  // as long as the supervisor waits, if there still is one
 
 int run_engine(const Flags& flags) {
   tool::catch_stop_signals();
@@ -65,7 +68,10 @@ int run_engine(const Flags& flags) {
       **archive, options,
       [&manager] {
         manager.alive();
-        return tool::stop_requested();
+        if (!tool::stop_requested()) return false;
+        // A thread in the background may be waited for on a busy machine; a kill loses nothing, and who comes next needs the archive.
+        ::alarm(kLongestStopSeconds);
+        return true;
       },
       log);
   manager.say("STOPPING=1");

@@ -120,13 +120,19 @@ std::string ocr_problem(const Config& config) {
 
 void read_documents(const Config& config, std::function<void(const Error&)> failed, api::EngineOptions* options) {
   if (!config.documents_read) return;
-  options->index.read_document =
-      api::document_reader(document_readers(config, !options->waited_for), config.documents_ocr, failed);
+  const bool background = !options->waited_for;
+  api::StoppableReader documents =
+      api::document_reader(document_readers(config, background), config.documents_ocr, failed);
+  options->index.read_document = std::move(documents.read);
   options->index.reading_threads = config.documents_workers;
+  options->stop_readers = documents.stop;
   if (!config.documents_ocr) return;
-  api::OcrReader ocr = api::ocr_reader(ocr_readers(config, !options->waited_for), std::move(failed));
+  api::StoppableReader ocr = api::ocr_reader(ocr_readers(config, background), std::move(failed));
   options->ocr = std::move(ocr.read);
-  options->stop_ocr = std::move(ocr.stop);
+  options->stop_readers = [documents = std::move(documents.stop), ocr = std::move(ocr.stop)] {
+    documents();
+    ocr();
+  };
 }
 
 }  // namespace arch::config
