@@ -62,14 +62,14 @@ class Sealed {
 
   /// Terms that begin alike, rising, and how many documents have each.
   using Vocabulary = std::vector<std::pair<std::string, uint64_t>>;
-  static constexpr size_t kVocabularyTerms = 4'096;  // of one beginning; more are not kept
+  static constexpr size_t kVocabularyTerms = 16'384;  // of one beginning; more are not kept
   std::shared_ptr<const Vocabulary> find_vocabulary(const std::string& prefix) {
     const std::lock_guard lock(mutex_);
     const auto at = vocabularies_.find(prefix);
     return at == vocabularies_.end() ? nullptr : at->second;
   }
   void keep_vocabulary(const std::string& prefix, Vocabulary terms) {
-    constexpr size_t kBytes = 8u << 20;
+    constexpr size_t kBytes = 16u << 20;
     size_t bytes = prefix.size() + kEntry;
     for (const auto& [term, frequency] : terms) bytes += sizeof(Vocabulary::value_type) + term.capacity();
     auto kept = std::make_shared<const Vocabulary>(std::move(terms));
@@ -398,7 +398,11 @@ uint64_t IndexReader::frequency(const std::string& term) const {
   State& s = *state_;
   auto count = s.retrying([&]() -> Result<uint64_t> {
     uint64_t sum = 0;
-    for (const Shard& shard : s.shards) sum += term.empty() ? shard.db.get_doccount() : shard.db.get_termfreq(term);
+    const std::shared_ptr<const NumberSet> sealed = term.empty() ? nullptr : s.sealed->find(term);
+    if (sealed) sum = sealed->size();
+    for (const Shard& shard : s.shards)
+      if (!sealed || &shard == &s.newest())
+        sum += term.empty() ? shard.db.get_doccount() : shard.db.get_termfreq(term);
     if (s.has_late && !term.empty()) sum += s.late.get_termfreq(term);
     return sum;
   });
