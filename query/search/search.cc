@@ -246,8 +246,9 @@ Result<Answer> Searcher::search(const Request& request) {
   }
   answer.hits.resize(page.size());
   const std::vector<Wanted> wanted = request.snippets ? evaluation.wanted() : std::vector<Wanted>();
-  // A row and a text of each are read and unpacked: most of the time of an answer.
-  constexpr size_t kHitsAtOnce = 8;
+  // A row and a text of each are read and unpacked: most of the time of an answer. So few at once that both threads get as many of
+  // a page of 50.
+  constexpr size_t kHitsAtOnce = 5;
   const auto read = [&](size_t first, size_t last) -> Result<void> {
     const std::vector<uint64_t> numbers(page.begin() + static_cast<std::ptrdiff_t>(first),
                                         page.begin() + static_cast<std::ptrdiff_t>(last));
