@@ -8,8 +8,10 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 namespace arch {
 namespace {
@@ -448,6 +450,33 @@ TEST_F(ArchiveTest, AReaderSeesWhatTheEngineDoesBesideIt) {
   apply(*engine);
   ASSERT_TRUE(engine->pack(0, 0));
   expect_mails(*reader, 10, 10);  // its view still points into the journal file that is gone
+}
+
+// A reader does not catch up with a catalog in which nothing was written since it looked; whatever is written has to be noticed.
+TEST_F(ArchiveTest, AReaderOfACatalogThatHasSettledFollowsItStill) {
+  auto engine = open(Archive::Mode::kEngine);
+  append(*engine, 1, 5);
+  apply(*engine);
+  auto reader = open(Archive::Mode::kReader);
+  const auto settle = [&](int count) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1'100));
+    ASSERT_TRUE(reader->refresh());
+    ASSERT_TRUE(reader->refresh());
+    expect_mails(*reader, count, static_cast<uint64_t>(count));
+  };
+  settle(5);
+  append(*engine, 6, 6);
+  apply(*engine);  // a log grows
+  ASSERT_TRUE(reader->refresh());
+  expect_mails(*reader, 6, 6);
+  settle(6);
+  ASSERT_TRUE(engine->compact());  // all files are others
+  ASSERT_TRUE(reader->refresh());
+  append(*engine, 7, 8);
+  apply(*engine);
+  ASSERT_TRUE(reader->refresh());
+  expect_mails(*reader, 8, 8);
+  settle(8);
 }
 
 TEST_F(ArchiveTest, TwoEnginesAreRefused) {

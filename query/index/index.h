@@ -101,6 +101,40 @@ class Dates {
         return number - spans_[i].first < spans_[i].dates.size() ? spans_[i].dates[number - spans_[i].first] : 0;
     return 0;
   }
+  /// The same for a walk over neighbours, which looks for their shard once. Beside the Dates it is of.
+  class Walk {
+   public:
+    explicit Walk(const Dates& dates) : dates_(dates) {}
+    uint32_t of(uint64_t number) {
+      if (number - first_ >= span_.size()) turn_to(number);
+      return number - first_ < span_.size() ? span_[number - first_] : 0;
+    }
+    bool any_younger(uint64_t first, uint64_t last, uint32_t date_s) {
+      if (first < first_ || last - first_ >= span_.size() || bounds_.empty()) {
+        turn_to(last);
+        return dates_.any_younger(first, last, date_s);
+      }
+      const uint64_t end = (last - first_) / ShardColumns::kBlock;
+      for (uint64_t block = (first - first_) / ShardColumns::kBlock; block <= end; ++block)
+        if (bounds_[block].greatest > date_s) return true;
+      return false;
+    }
+
+   private:
+    void turn_to(uint64_t number) {
+      for (size_t i = dates_.spans_.size(); i-- > 0;)
+        if (number >= dates_.spans_[i].first) {
+          first_ = dates_.spans_[i].first;
+          span_ = dates_.spans_[i].dates;
+          bounds_ = dates_.spans_[i].bounds;
+          return;
+        }
+    }
+    const Dates& dates_;
+    uint64_t first_ = 0;
+    std::span<const uint32_t> span_;
+    std::span<const ShardColumns::Bounds> bounds_;
+  };
   /// False: no message of first..last is younger than `date_s`.
   bool any_younger(uint64_t first, uint64_t last, uint32_t date_s) const {
     for (size_t i = spans_.size(); i-- > 0;) {
@@ -156,6 +190,8 @@ class IndexReader {
   Result<void> vocabulary(const std::string& prefix,
                           const std::function<bool(const std::string& term, uint64_t frequency)>& each) const;
   bool contains(uint64_t number) const;  ///< whether the view has this message
+  /// Whether the view has every message up to this one; false also where that cannot be told at a glance.
+  bool contains_all_to(uint64_t number) const;
   Result<Dates> dates() const;
   /// Documents whose date lies in [from_s, to_s).
   Result<NumberSet> date_range(int64_t from_s, int64_t to_s) const;

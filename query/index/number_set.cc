@@ -53,6 +53,22 @@ Numbers subtract_lists(const Numbers& from, const Numbers& what) {
   return out;
 }
 
+// Without the instruction, which not every processor of this architecture has, a count is a call and some twenty operations a word: of
+// a set of a million numbers a good part of what combining it costs.
+uint64_t count_of(const std::vector<uint64_t>& words) {
+  uint64_t count = 0;
+  for (const uint64_t word : words) count += static_cast<uint64_t>(std::popcount(word));
+  return count;
+}
+#ifdef __x86_64__
+__attribute__((target("popcnt"))) uint64_t count_by_instruction(const std::vector<uint64_t>& words) {
+  uint64_t count = 0;
+  for (const uint64_t word : words) count += static_cast<uint64_t>(__builtin_popcountll(word));
+  return count;
+}
+const bool kHasPopcnt = __builtin_cpu_supports("popcnt") != 0;
+#endif
+
 }  // namespace
 
 NumberSet::NumberSet(Numbers rising) : list_(std::move(rising)), count_(list_.size()) { settle(); }
@@ -106,8 +122,13 @@ void NumberSet::set_bits(const Numbers& numbers) {
 
 void NumberSet::count_bits() {
   while (!bits_.empty() && bits_.back() == 0) bits_.pop_back();
-  count_ = 0;
-  for (uint64_t word : bits_) count_ += static_cast<uint64_t>(std::popcount(word));
+#ifdef __x86_64__
+  if (kHasPopcnt) {
+    count_ = count_by_instruction(bits_);
+    return;
+  }
+#endif
+  count_ = count_of(bits_);
 }
 
 void NumberSet::make_dense() {

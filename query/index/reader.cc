@@ -1,6 +1,10 @@
 #include <xapian.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 #include <sys/stat.h>
+#include <time.h>
 
 #include <algorithm>
 #include <atomic>
@@ -45,26 +49,63 @@ class Sealed {
     return at == postings_.end() ? nullptr : at->second;
   }
   void keep(const std::string& term, std::shared_ptr<const NumberSet> set) {
-    constexpr size_t kBytes = 64u << 20, kEntry = 200;
+    constexpr size_t kBytes = 64u << 20;
     const std::lock_guard lock(mutex_);
-    bytes_ += set->bytes() + term.size() + kEntry;
+    const size_t bytes = set->bytes() + term.size() + kEntry;
+    bytes_ += bytes;
     if (bytes_ > kBytes) {  // what is asked often comes back soon
       postings_.clear();
-      bytes_ = set->bytes() + term.size() + kEntry;
+      bytes_ = bytes;
     }
     postings_[term] = std::move(set);
   }
 
+  /// Terms that begin alike, rising, and how many documents have each.
+  using Vocabulary = std::vector<std::pair<std::string, uint64_t>>;
+  static constexpr size_t kVocabularyTerms = 16'384;  // of one beginning; more are not kept
+  std::shared_ptr<const Vocabulary> find_vocabulary(const std::string& prefix) {
+    const std::lock_guard lock(mutex_);
+    const auto at = vocabularies_.find(prefix);
+    return at == vocabularies_.end() ? nullptr : at->second;
+  }
+  void keep_vocabulary(const std::string& prefix, Vocabulary terms) {
+    constexpr size_t kBytes = 16u << 20;
+    size_t bytes = prefix.size() + kEntry;
+    for (const auto& [term, frequency] : terms) bytes += sizeof(Vocabulary::value_type) + term.capacity();
+    auto kept = std::make_shared<const Vocabulary>(std::move(terms));
+    const std::lock_guard lock(mutex_);
+    vocabulary_bytes_ += bytes;
+    if (vocabulary_bytes_ > kBytes) {
+      vocabularies_.clear();
+      vocabulary_bytes_ = bytes;
+    }
+    vocabularies_[prefix] = std::move(kept);
+  }
+
  private:
+  static constexpr size_t kEntry = 200;  // bytes of a map's entry besides
   std::mutex mutex_;
-  std::unordered_map<std::string, std::shared_ptr<const NumberSet>> postings_;  // mutex_
+  std::unordered_map<std::string, std::shared_ptr<const NumberSet>> postings_;  // mutex_, with what follows
   size_t bytes_ = 0;
+  std::unordered_map<std::string, std::shared_ptr<const Vocabulary>> vocabularies_;
+  size_t vocabulary_bytes_ = 0;
 };
 
 /// Tells a file from another that took its name.
 std::string identity_of(const struct stat& status) {
   return be64(status.st_dev) + be64(status.st_ino) + be64(static_cast<uint64_t>(status.st_mtim.tv_sec)) +
          be64(static_cast<uint64_t>(status.st_mtim.tv_nsec));
+}
+
+/// The same for one that is replaced, or a directory; empty when it has changed just now: a second change within the same tick of
+/// the file system's clock could not be told.
+std::string settled_identity_of(const std::string& path) {
+  constexpr int64_t kSettledNs = 1'000'000'000;
+  struct stat status {};
+  timespec now{};
+  if (::stat(path.c_str(), &status) != 0 || ::clock_gettime(CLOCK_REALTIME, &now) != 0) return {};
+  const int64_t age = (now.tv_sec - status.st_mtim.tv_sec) * 1'000'000'000 + now.tv_nsec - status.st_mtim.tv_nsec;
+  return age < kSettledNs ? std::string() : identity_of(status);
 }
 
 /// The sealed shards of a generation as they lie on disk now.
@@ -154,6 +195,13 @@ struct IndexReader::State {
   uint64_t mark = 0;
   uint64_t documents = 0;
 
+  struct Present {
+    std::shared_ptr<const GenerationState> generation;
+    std::string list, file;  ///< settled identities of `directory` and of the generation's state.json
+  };
+  std::optional<Present> present;
+
+  Result<std::shared_ptr<const GenerationState>> look();
   Result<void> open_once();
   Result<void> open();
   // Those below throw what Xapian throws.
@@ -172,8 +220,30 @@ struct IndexReader::State {
   }
 };
 
+// What current_generation() says; read again only where one of its files may have changed.
+Result<std::shared_ptr<const GenerationState>> IndexReader::State::look() {
+  const auto file_of = [&](const std::shared_ptr<const GenerationState>& generation) {
+    return settled_identity_of(generation->directory + "/state.json");
+  };
+  if (present && present->list == settled_identity_of(directory) && present->file == file_of(present->generation))
+    return present->generation;
+  present.reset();
+  // Identities are those of before it is read: what comes in between is seen next time.
+  Present now;
+  now.list = settled_identity_of(directory);
+  ARCH_TRY(const std::vector<uint64_t> numbers, list_generations(directory));
+  // Of several, which one serves readers is said by the files of all.
+  const bool alone = numbers.size() == 1;
+  if (alone) now.file = settled_identity_of(generation_directory(directory, numbers[0]) + "/state.json");
+  ARCH_TRY(GenerationState read, current_generation(directory));
+  now.generation = std::make_shared<const GenerationState>(std::move(read));
+  if (alone && !now.list.empty() && !now.file.empty()) present = now;
+  return now.generation;
+}
+
 Result<void> IndexReader::State::open_once() {
-  ARCH_TRY(GenerationState generation, current_generation(directory));
+  ARCH_TRY(const std::shared_ptr<const GenerationState> looked, look());
+  const GenerationState& generation = *looked;
   if (generation.schema != kSchema)
     return fail(Code::kNotFound, "the index in " + directory + " is of an older version",
                 "the engine builds it anew");
@@ -328,7 +398,11 @@ uint64_t IndexReader::frequency(const std::string& term) const {
   State& s = *state_;
   auto count = s.retrying([&]() -> Result<uint64_t> {
     uint64_t sum = 0;
-    for (const Shard& shard : s.shards) sum += term.empty() ? shard.db.get_doccount() : shard.db.get_termfreq(term);
+    const std::shared_ptr<const NumberSet> sealed = term.empty() ? nullptr : s.sealed->find(term);
+    if (sealed) sum = sealed->size();
+    for (const Shard& shard : s.shards)
+      if (!sealed || &shard == &s.newest())
+        sum += term.empty() ? shard.db.get_doccount() : shard.db.get_termfreq(term);
     if (s.has_late && !term.empty()) sum += s.late.get_termfreq(term);
     return sum;
   });
@@ -356,6 +430,51 @@ Result<NumberSet> IndexReader::all() const {
   return s.retrying([&] { return s.all(); });
 }
 
+namespace {
+
+// Rising terms of one shard, or of all sealed ones as they are kept. Throws what Xapian throws.
+class TermSource {
+ public:
+  TermSource(const Xapian::Database& db, const std::string& prefix)
+      : at_(db.allterms_begin(prefix)), end_(db.allterms_end(prefix)) {
+    read();
+  }
+  explicit TermSource(const Sealed::Vocabulary& kept) : kept_(&kept) {}
+
+  bool over() const { return kept_ != nullptr ? place_ == kept_->size() : at_ == end_; }
+  const std::string& term() const { return kept_ != nullptr ? (*kept_)[place_].first : term_; }
+  uint64_t frequency() const { return kept_ != nullptr ? (*kept_)[place_].second : at_.get_termfreq(); }
+  void next() {
+    if (kept_ != nullptr) {
+      ++place_;
+    } else {
+      ++at_;
+      read();
+    }
+  }
+  /// To the first term behind `done`.
+  void pass(const std::string& done) {
+    if (kept_ == nullptr && !over() && term_ < done) {
+      at_.skip_to(done);
+      read();
+    }
+    while (!over() && term() <= done) next();
+  }
+
+  bool sealed = false;
+
+ private:
+  void read() {
+    if (at_ != end_) term_ = *at_;
+  }
+  Xapian::TermIterator at_, end_;
+  std::string term_;
+  const Sealed::Vocabulary* kept_ = nullptr;
+  size_t place_ = 0;
+};
+
+}  // namespace
+
 Result<void> IndexReader::vocabulary(const std::string& prefix,
                                      const std::function<bool(const std::string&, uint64_t)>& each) const {
   State& s = *state_;
@@ -363,40 +482,42 @@ Result<void> IndexReader::vocabulary(const std::string& prefix,
   std::string done;
   bool any = false;
   return s.retrying([&]() -> Result<void> {
-    struct Source {
-      Xapian::TermIterator at, end;
-    };
-    std::vector<Source> sources;
-    auto open = [&](const Xapian::Database& db) {
-      Source source{db.allterms_begin(prefix), db.allterms_end(prefix)};
-      if (any) source.at.skip_to(done);
-      if (any && source.at != source.end && *source.at == done) ++source.at;
-      if (source.at != source.end) sources.push_back(source);
-    };
-    for (const Shard& shard : s.shards) open(shard.db);
-    if (s.has_late) open(s.late);
-    while (!sources.empty()) {
-      std::string least = *sources[0].at;
-      for (size_t i = 1; i < sources.size(); ++i) {
-        std::string term = *sources[i].at;
-        if (term < least) least = std::move(term);
+    // The sealed shards are one source where what they say of this beginning is kept.
+    const std::shared_ptr<const Sealed::Vocabulary> kept = s.sealed->find_vocabulary(prefix);
+    std::vector<TermSource> sources;
+    if (kept) {
+      sources.emplace_back(*kept);
+    } else {
+      for (size_t i = 0; i + 1 < s.shards.size(); ++i) sources.emplace_back(s.shards[i].db, prefix);
+    }
+    for (TermSource& source : sources) source.sealed = true;
+    sources.emplace_back(s.newest().db, prefix);
+    if (s.has_late) sources.emplace_back(s.late, prefix);
+    if (any)
+      for (TermSource& source : sources) source.pass(done);
+    Sealed::Vocabulary met;  // in sealed shards
+    bool whole = !kept && !any;
+    for (;;) {
+      const std::string* least = nullptr;
+      for (const TermSource& source : sources)
+        if (!source.over() && (least == nullptr || source.term() < *least)) least = &source.term();
+      if (least == nullptr) break;
+      const std::string term = *least;
+      uint64_t sum = 0, sealed_sum = 0;
+      for (TermSource& source : sources) {
+        if (source.over() || source.term() != term) continue;
+        const uint64_t frequency = source.frequency();
+        sum += frequency;
+        if (source.sealed) sealed_sum += frequency;
+        source.next();
       }
-      uint64_t sum = 0;
-      for (size_t i = 0; i < sources.size();) {
-        if (*sources[i].at == least) {
-          sum += sources[i].at.get_termfreq();
-          ++sources[i].at;
-        }
-        if (sources[i].at == sources[i].end) {
-          sources.erase(sources.begin() + static_cast<std::ptrdiff_t>(i));
-        } else {
-          ++i;
-        }
-      }
-      done = least;
+      done = term;
       any = true;
+      whole = whole && met.size() < Sealed::kVocabularyTerms;
+      if (whole && sealed_sum > 0) met.emplace_back(done, sealed_sum);
       if (!each(done, sum)) return {};
     }
+    if (whole) s.sealed->keep_vocabulary(prefix, std::move(met));
     return {};
   });
 }
@@ -436,6 +557,16 @@ bool IndexReader::contains(uint64_t number) const {
   return false;
 }
 
+bool IndexReader::contains_all_to(uint64_t number) const {
+  uint64_t next = 1;
+  for (const Shard& shard : state_->shards) {
+    if (shard.first != next || shard.documents != shard.last + 1 - shard.first) return false;
+    next = shard.last + 1;
+    if (number < next) return true;
+  }
+  return number < next;
+}
+
 Result<Dates> IndexReader::dates() const {
   State& s = *state_;
   return s.retrying([&]() -> Result<Dates> {
@@ -448,6 +579,34 @@ Result<Dates> IndexReader::dates() const {
   });
 }
 
+namespace {
+
+// Bit i: whether dates[i] lies in least..greatest; at most 64. Without a branch, which dates in no order would make dear.
+uint64_t inside(std::span<const uint32_t> dates, uint32_t least, uint32_t greatest) {
+  uint64_t out = 0;
+  size_t i = 0;
+#ifdef __SSE2__
+  // Sixteen at once. SSE2 compares signed numbers alone: what is behind `least` is moved by half of the range for that.
+  constexpr uint32_t kHalf = 1u << 31;
+  const __m128i from = _mm_set1_epi32(static_cast<int>(least - kHalf));
+  const __m128i most = _mm_set1_epi32(static_cast<int>(greatest - least - kHalf));
+  const auto outside = [&](size_t at) {
+    const __m128i four = _mm_loadu_si128(reinterpret_cast<const __m128i*>(dates.data() + at));
+    return _mm_cmpgt_epi32(_mm_sub_epi32(four, from), most);
+  };
+  for (; i + 16 <= dates.size(); i += 16) {
+    const __m128i low = _mm_packs_epi32(outside(i), outside(i + 4));
+    const __m128i high = _mm_packs_epi32(outside(i + 8), outside(i + 12));
+    const auto sixteen = static_cast<uint16_t>(~_mm_movemask_epi8(_mm_packs_epi16(low, high)));
+    out |= static_cast<uint64_t>(sixteen) << i;
+  }
+#endif
+  for (; i < dates.size(); ++i) out |= static_cast<uint64_t>(dates[i] - least <= greatest - least ? 1 : 0) << i;
+  return out;
+}
+
+}  // namespace
+
 Result<NumberSet> IndexReader::date_range(int64_t from_s, int64_t to_s) const {
   State& s = *state_;
   return s.retrying([&]() -> Result<NumberSet> {
@@ -456,12 +615,12 @@ Result<NumberSet> IndexReader::date_range(int64_t from_s, int64_t to_s) const {
     const auto least = static_cast<uint32_t>(std::max<int64_t>(from_s, 0));
     const auto greatest = static_cast<uint32_t>(std::min<int64_t>(to_s - 1, UINT32_MAX));
     std::vector<uint64_t> bits(s.newest().last / 64 + 1);
-    // Bit by bit, without a branch that dates in no order would make dear.
     const auto look = [&](uint64_t first, std::span<const uint32_t> dates) {
-      for (size_t i = 0; i < dates.size(); ++i) {
+      for (size_t i = 0; i < dates.size();) {
         const uint64_t number = first + i;
-        const uint64_t inside = dates[i] - least <= greatest - least ? 1 : 0;
-        bits[number / 64] |= inside << (number % 64);
+        const size_t count = std::min<size_t>(64 - number % 64, dates.size() - i);
+        bits[number / 64] |= inside(dates.subspan(i, count), least, greatest) << (number % 64);
+        i += count;
       }
     };
     for (const auto& columns : s.sealed->columns) {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <xapian.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -404,6 +405,100 @@ TEST_F(Store, VocabularyIsMergedOverShards) {
     ADD_FAILURE();
     return false;
   }));
+}
+
+TEST_F(Store, WhatSealedShardsSayOfABeginningIsKeptAndTheOpenOneAdds) {
+  shard_messages_ = 10;
+  open();
+  add(1, 25);
+  const auto words = [](IndexReader& view) {
+    std::map<std::string, uint64_t> found;
+    EXPECT_TRUE(view.vocabulary("reste", [&](const std::string& term, uint64_t frequency) {
+      found[term] = frequency;
+      return true;
+    }));
+    return found;
+  };
+  const std::map<std::string, uint64_t> before = {{"reste0", 8}, {"reste1", 9}, {"reste2", 8}};
+  auto view = reader();
+  // A walk that was ended early says nothing of the rest.
+  ASSERT_TRUE(view->vocabulary("reste", [&](const std::string&, uint64_t) { return false; }));
+  EXPECT_EQ(words(*view), before);
+  EXPECT_EQ(words(*view), before);
+  EXPECT_EQ(view->frequency("reste1"), 9u);
+  EXPECT_THAT(*view->postings("reste1"), testing::SizeIs(9));
+  EXPECT_EQ(view->frequency("reste1"), 9u);  // by the postings that are kept now
+  add(26, 28);
+  ASSERT_TRUE(view->refresh());
+  EXPECT_EQ(words(*view), (std::map<std::string, uint64_t>{{"reste0", 9}, {"reste1", 10}, {"reste2", 9}}));
+  EXPECT_EQ(view->frequency("reste1"), 10u);
+  add(29, 31);  // seals another
+  ASSERT_TRUE(view->refresh());
+  EXPECT_EQ(words(*view), (std::map<std::string, uint64_t>{{"reste0", 10}, {"reste1", 11}, {"reste2", 10}}));
+}
+
+TEST_F(Store, AReaderOfAnIndexThatHasSettledFollowsItStill) {
+  shard_messages_ = 10;
+  open();
+  add(1, 15);
+  auto view = reader();
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'100));  // now its state is not read again at every look
+  ASSERT_TRUE(view->refresh());
+  ASSERT_TRUE(view->refresh());
+  expect_holds(*view, 15);
+  add(16, 17);  // the open shard moves, the state does not
+  ASSERT_TRUE(view->refresh());
+  expect_holds(*view, 17);
+  add(18, 25);  // a shard is sealed
+  ASSERT_TRUE(view->refresh());
+  expect_holds(*view, 25);
+}
+
+TEST_F(Store, AViewKnowsUpToWhereItHasEverything) {
+  shard_messages_ = 100;
+  open_messages_ = 10;
+  open();
+  EXPECT_TRUE(reader()->contains_all_to(0));
+  EXPECT_FALSE(reader()->contains_all_to(1));
+  add(1, 4);
+  ASSERT_TRUE(store_->tidy());
+  add(5, 9);
+  EXPECT_TRUE(reader()->contains_all_to(9));
+  EXPECT_FALSE(reader()->contains_all_to(10));
+  add(12, 14);  // 10 and 11 never came
+  EXPECT_TRUE(reader()->contains_all_to(4));
+  EXPECT_FALSE(reader()->contains_all_to(14));
+}
+
+TEST_F(Store, DateRangesAreThoseOfEachDateLookedAtAlone) {
+  shard_messages_ = 100;
+  open();
+  add(1, 230);
+  auto view = reader();
+  for (uint64_t from = 0; from <= 23'100; from += 700)
+    for (uint64_t to = from; to <= 23'100; to += 500) {
+      Numbers wanted;
+      for (uint64_t number = 1; number <= 230; ++number)
+        if (number * 100 >= from && number * 100 < to) wanted.push_back(number);
+      ASSERT_EQ(view->date_range(static_cast<int64_t>(from), static_cast<int64_t>(to))->list(), wanted)
+          << from << ".." << to;
+    }
+  EXPECT_THAT(*view->date_range(0, int64_t{1} << 40), testing::SizeIs(230));
+  EXPECT_THAT(*view->date_range(int64_t{1} << 31, int64_t{1} << 40), IsEmpty());
+}
+
+TEST_F(Store, AWalkOverDatesSaysWhatTheySay) {
+  shard_messages_ = 100;
+  open();
+  add(1, 230);
+  const Dates dates = *reader()->dates();
+  Dates::Walk down(dates), up(dates);
+  for (uint64_t number = 240; number-- > 0;) EXPECT_EQ(down.of(number), dates.of(number)) << number;
+  for (uint64_t number = 0; number < 240; ++number) EXPECT_EQ(up.of(number), dates.of(number)) << number;
+  for (uint64_t first = 0; first < 256; first += 64)
+    for (uint32_t date = 0; date < 24'000; date += 900)
+      EXPECT_EQ(down.any_younger(first, first + 63, date), dates.any_younger(first, first + 63, date))
+          << first << " " << date;
 }
 
 TEST_F(Store, DateRangesHaveALowerEndInsideAndAnUpperOutside) {

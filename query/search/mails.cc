@@ -7,6 +7,7 @@ namespace {
 
 Result<NumberSet> unseen_of(const index::IndexReader* reader, const NumberSet& set) {
   if (reader == nullptr) return set;
+  if (reader->contains_all_to(set.highest())) return NumberSet();
   ARCH_TRY(NumberSet known, reader->all());
   return subtract(set, known);
 }

@@ -14,14 +14,18 @@ namespace arch::search {
 /// Dates of messages, seconds since 1970, clamped.
 class DateOf {
  public:
-  uint32_t operator()(uint64_t number) const {
-    const uint32_t date = known.of(number);
+  uint32_t operator()(uint64_t number) const { return or_unseen(number, known.of(number)); }
+  /// The same by a walk over `known`.
+  uint32_t operator()(uint64_t number, index::Dates::Walk* walk) const { return or_unseen(number, walk->of(number)); }
+  index::Dates known;
+  std::unordered_map<uint64_t, uint32_t> unseen;  ///< by the index, from the catalog
+
+ private:
+  uint32_t or_unseen(uint64_t number, uint32_t date) const {
     if (date != 0 || unseen.empty()) return date;
     const auto at = unseen.find(number);
     return at == unseen.end() ? 0 : at->second;
   }
-  index::Dates known;
-  std::unordered_map<uint64_t, uint32_t> unseen;  ///< by the index, from the catalog
 };
 /// `reader` may be null: nothing is indexed yet. Errors: kTryAgain, kCorrupt, kIo.
 Result<DateOf> dates_of(const Archive& archive, const index::IndexReader* reader, const NumberSet& set);

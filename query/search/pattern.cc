@@ -148,7 +148,7 @@ void Pattern::each(std::string_view text, const std::function<bool(size_t, size_
       }
       previous_end = scanner.end();
       for (const Joined& each : joined_)
-        if (each.word.size() > term.size() && each.word.compare(0, term.size(), term) == 0)
+        if (each.word.size() > term.size() && each.word[0] == term[0] && each.word.compare(0, term.size(), term) == 0)
           begun.push_back({&each, term.size(), scanner.begin()});
       if (whole && !match(from, scanner.end())) return;
       if (!begun.empty()) previous.assign(term);
@@ -157,7 +157,8 @@ void Pattern::each(std::string_view text, const std::function<bool(size_t, size_
       begins[index % count] = scanner.begin();
       bool has_spelling = false;
       auto same = [&](size_t i) {
-        if (term != sequence_[i]) return false;
+        if (term[0] != sequence_[i][0] || term != sequence_[i])
+          return false;  // most words differ in the first letter
         if (spelled_.empty()) return true;
         if (!has_spelling) {
           spelling = spelled(text.substr(scanner.begin(), scanner.end() - scanner.begin()));

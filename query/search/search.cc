@@ -27,7 +27,7 @@ bool older(const Entry& a, const Entry& b) { return newer(b, a); }
 bool better(const Entry& a, const Entry& b) { return a.score != b.score ? a.score > b.score : newer(a, b); }
 
 // The first `count` in the order wanted: what is behind the last of them so far is not kept at all. skip(date, first, last): whether no
-// message of first..last stands in front of one of that date.
+// message of first..last stands in front of one of that date; it may use the walk over the dates.
 template <class Before, class Skip>
 std::vector<Entry> first_of(const Mails& mails, const std::vector<float>& scores, size_t count, const Before& before,
                             const Skip& skip) {
@@ -37,8 +37,9 @@ std::vector<Entry> first_of(const Mails& mails, const std::vector<float>& scores
   Entry last{};  // of the first `count`, when `full`
   bool full = false;
   size_t i = mails.shown.size();
+  index::Dates::Walk walk(mails.date.known);
   const auto each = [&](uint64_t number) {
-    const Entry entry{mails.date(number), scores.empty() ? 0 : scores[--i], number};
+    const Entry entry{mails.date(number, &walk), scores.empty() ? 0 : scores[--i], number};
     if (full && !before(entry, last)) return true;
     out.push_back(entry);
     if (out.size() < most) return true;
@@ -49,7 +50,7 @@ std::vector<Entry> first_of(const Mails& mails, const std::vector<float>& scores
     out.resize(count);
     return true;
   };
-  mails.shown.falling(each, [&](uint64_t from, uint64_t to) { return full && skip(last.date_s, from, to); });
+  mails.shown.falling(each, [&](uint64_t from, uint64_t to) { return full && skip(&walk, last.date_s, from, to); });
   const auto end = out.begin() + static_cast<std::ptrdiff_t>(std::min(count, out.size()));
   std::partial_sort(out.begin(), end, out.end(), before);
   out.erase(end, out.end());
@@ -57,14 +58,15 @@ std::vector<Entry> first_of(const Mails& mails, const std::vector<float>& scores
 }
 
 Result<std::vector<Entry>> ordered(const Evaluation& evaluation, const Mails& mails, size_t count, Order wanted) {
-  const auto never = [](uint32_t, uint64_t, uint64_t) { return false; };
+  const auto never = [](index::Dates::Walk*, uint32_t, uint64_t, uint64_t) { return false; };
   switch (wanted) {
     case Order::kNewest:
       // Numbers rise with the arrival and dates mostly with them: beyond the newest few blocks hardly any need be looked at. Of equal
       // dates the higher number is the newer, and was seen before.
-      return first_of(mails, {}, count, newer, [&mails](uint32_t date, uint64_t first, uint64_t last) {
-        return mails.date.unseen.empty() && !mails.date.known.any_younger(first, last, date);
-      });
+      return first_of(mails, {}, count, newer,
+                      [&mails](index::Dates::Walk* walk, uint32_t date, uint64_t first, uint64_t last) {
+                        return mails.date.unseen.empty() && !walk->any_younger(first, last, date);
+                      });
     case Order::kOldest:
       return first_of(mails, {}, count, older, never);
     case Order::kRelevance:
@@ -244,8 +246,9 @@ Result<Answer> Searcher::search(const Request& request) {
   }
   answer.hits.resize(page.size());
   const std::vector<Wanted> wanted = request.snippets ? evaluation.wanted() : std::vector<Wanted>();
-  // A row and a text of each are read and unpacked: most of the time of an answer.
-  constexpr size_t kHitsAtOnce = 8;
+  // A row and a text of each are read and unpacked: most of the time of an answer. So few at once that both threads get as many of
+  // a page of 50.
+  constexpr size_t kHitsAtOnce = 5;
   const auto read = [&](size_t first, size_t last) -> Result<void> {
     const std::vector<uint64_t> numbers(page.begin() + static_cast<std::ptrdiff_t>(first),
                                         page.begin() + static_cast<std::ptrdiff_t>(last));

@@ -39,6 +39,8 @@ int preference(uint8_t field) {
   }
 }
 
+int score_of(int matched, uint8_t field) { return matched * 16 + preference(field); }
+
 // Blanks and line ends become one blank; positions of marks follow. `first`: where the mark begins that the window is around.
 Snippet cut(std::string_view text, size_t begin, size_t end, size_t first, const std::vector<Mark>& marks) {
   Snippet out;
@@ -116,10 +118,15 @@ Snippet make_snippet(const MessageText& text, const std::vector<Wanted>& wanted)
   int best_score = -1;
   for (const TextPiece& piece : text) {
     if (piece.field == TextPiece::kPeople || piece.field == TextPiece::kHeader || piece.text.empty()) continue;
+    // The subject stands above the snippet anyway: a match there is better followed by what the mail says.
+    const bool counts = piece.field != TextPiece::kSubject;
+    const auto looking = [&](const Wanted& each) { return (each.pieces & piece_bit(piece.field)) != 0; };
+    const auto most = counts ? static_cast<int>(std::count_if(wanted.begin(), wanted.end(), looking)) : 0;
+    if (score_of(most, piece.field) <= best_score) continue;  // whatever it holds
     std::string_view look = std::string_view(piece.text).substr(0, kLookBytes);
     std::vector<Mark> marks;
     for (size_t i = 0; i < wanted.size() && i < limits::kQueryTerms; ++i) {
-      if ((wanted[i].pieces & piece_bit(piece.field)) == 0) continue;
+      if (!looking(wanted[i])) continue;
       size_t of_this = 0;
       // Of one thing alone the window is around the first place; what stands far behind is not shown.
       size_t far = SIZE_MAX;
@@ -143,9 +150,7 @@ Snippet make_snippet(const MessageText& text, const std::vector<Wanted>& wanted)
         first = i;
       }
     }
-    // The subject stands above the snippet anyway: a match there is better followed by what the mail says.
-    const int matched = piece.field == TextPiece::kSubject ? 0 : static_cast<int>(distinct);
-    int score = matched * 16 + preference(piece.field);
+    const int score = score_of(counts ? static_cast<int>(distinct) : 0, piece.field);
     if (score <= best_score) continue;
     best_score = score;
     best = &piece;
