@@ -24,6 +24,7 @@ namespace {
 
 constexpr size_t kFolderDepth = 200;
 constexpr uint64_t kProgressStep = 1u << 20;
+constexpr size_t kBeyondBytes = 4096;  // read at once of what stands behind the size that a file had
 
 class Descriptor {
  public:
@@ -288,7 +289,7 @@ class FileReader {
       if (!looks_like_mail(beginning))
         return refuse(found.path, "not mail: no header field of a mail at its beginning");
     }
-    return single(found, file.get(), std::move(beginning), static_cast<uint64_t>(st.st_size));
+    return single(found, file.get(), beginning, static_cast<uint64_t>(st.st_size));
   }
 
   /// "From " with a date, or anything behind which a header begins.
@@ -299,19 +300,26 @@ class FileReader {
            is_header_field(beginning.substr(end + 1, beginning.find('\n', end + 1) - end - 1));
   }
 
-  Result<void> single(const Found& found, int fd, std::string message, uint64_t size) {
+  Result<void> single(const Found& found, int fd, std::string_view beginning, uint64_t size) {
     if (size > limit_) return refuse(found.path, too_large(size));
-    size_t have = message.size();
-    message.resize(std::max<uint64_t>(size, have));
-    while (have <= limit_) {
-      if (have == message.size()) message.resize(have + (64u << 10));  // it grew, or this looks for its end
-      auto got = read_up_to(fd, message.data() + have, message.size() - have);
+    // Thousands of messages wait for one sync: each takes the room of its own bytes, and whether a file has more than its size said
+    // is found out beside it.
+    std::string message;
+    const size_t expected = std::max<size_t>(size, beginning.size());
+    message.reserve(expected);
+    message.assign(beginning);
+    message.resize(expected);
+    auto got = read_up_to(fd, message.data() + beginning.size(), message.size() - beginning.size());
+    if (!got) return refuse(found.path, got.error().what);
+    message.resize(beginning.size() + *got);
+    std::array<char, kBeyondBytes> beyond;
+    while (message.size() <= limit_) {
+      got = read_up_to(fd, beyond.data(), beyond.size());
       if (!got) return refuse(found.path, got.error().what);
       if (*got == 0) break;
-      have += *got;
+      message.append(beyond.data(), *got);
     }
-    if (have > limit_) return refuse(found.path, too_large(have));
-    message.resize(have);
+    if (message.size() > limit_) return refuse(found.path, too_large(message.size()));
     return visitor_.message(Item{std::move(message), origin_of(found), {}});
   }
 
