@@ -26,6 +26,7 @@ using std::chrono::milliseconds;
 constexpr UnixNs kNewsTimeout = kNsPerSecond;  // how long apply waits for the journal before it looks by itself
 constexpr milliseconds kIdleTick{1000};        // index and pack look again at least this often
 constexpr milliseconds kDrainTick{100};
+constexpr uint64_t kTicksToGiveBack = 5;
 constexpr milliseconds kSpaceTick{20};
 constexpr milliseconds kFirstPause{1000}, kLongestPause{60'000};
 constexpr int kBackgroundNice = 19;
@@ -37,7 +38,7 @@ constexpr std::chrono::seconds kTellEvery{10};
 constexpr uint64_t kIndexLag = 128ull << 20;
 constexpr uint64_t kNearlyIndexed = 4'000;  // messages that are indexed before a segment is made of what holds them
 constexpr std::chrono::seconds kStandsStill{10};  // without a commit: it is not waited for
-constexpr size_t kFreeKept = 32u << 20;           // freed memory that the process keeps for what comes next
+constexpr size_t kFreeKept = 64u << 20;           // freed memory that the process keeps for what comes next
 constexpr UnixNs kCloseWait = 10 * kNsPerSecond;  // how long a pack request waits for writers to close their files
 
 /// Remembers a failure that lasts, so that the log says when it began and when it ended, not every attempt.
@@ -605,6 +606,7 @@ Result<void> EngineLoop::drain(Pack pack, const StopFunction& stop, const Progre
       return fail(Code::kTryAgain, "stopped before everything was applied and indexed", "run it again to go on");
     return {};
   };
+  uint64_t ticks = 0;
   /// Waits for a condition (under the mutex) with the caller's progress and stop served meanwhile.
   auto wait_until = [&](auto condition) -> Result<void> {
     for (;;) {
@@ -612,6 +614,8 @@ Result<void> EngineLoop::drain(Pack pack, const StopFunction& stop, const Progre
         std::unique_lock lock(s.mutex);
         if (s.changed.wait_for(lock, kDrainTick, condition)) return {};
       }
+      // A segment and the compactions behind it take and leave much between two batches of the index.
+      if (++ticks % kTicksToGiveBack == 0) give_back_memory();
       ARCH_TRY_VOID(tick());
     }
   };
