@@ -36,7 +36,7 @@ constexpr std::chrono::seconds kTellEvery{10};
 // How far the index may be behind one who appends: three of its batches, one being made, one waiting and one being committed, and what
 // keeps it busy meanwhile.
 constexpr uint64_t kIndexLag = 128ull << 20;
-constexpr uint64_t kNearlyIndexed = 4'000;  // messages that are indexed before a segment is made of what holds them
+constexpr uint64_t kNearlyIndexed = 10'000;  // messages that are indexed before a segment is made of what holds them
 constexpr std::chrono::seconds kStandsStill{10};  // without a commit: it is not waited for
 constexpr size_t kFreeKept = 64u << 20;           // freed memory that the process keeps for what comes next
 constexpr UnixNs kCloseWait = 10 * kNsPerSecond;  // how long a pack request waits for writers to close their files
