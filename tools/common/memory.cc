@@ -9,7 +9,6 @@ void return_memory_when_freed() {
   constexpr int kMiB = 1 << 20;
   static_cast<void>(mallopt(M_MMAP_THRESHOLD, 4 * kMiB));
   static_cast<void>(mallopt(M_TRIM_THRESHOLD, 4 * kMiB));
-  // What one thread frees serves those of its arena alone: two make little contention and half the leftovers of four.
   static_cast<void>(mallopt(M_ARENA_MAX, 4));
 }
 
