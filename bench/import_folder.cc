@@ -42,11 +42,14 @@ struct Counter : import::Visitor {
     ARCH_TRY_VOID(archive.append_staged(std::move(delivery), std::move(item.message)));
     if (staged < (16u << 20)) return {};
     staged = 0;
-    return archive.flush();
+    ARCH_TRY_VOID(archive.flush());
+    if (loop != nullptr) loop->keep_pace(messages, bytes, {});
+    return {};
   }
   void refused(const import::Refused&) override { ++refusals; }
   void progress(uint64_t) override {}
   Archive& archive;
+  api::EngineLoop* loop = nullptr;  // null: nothing is indexed
   uint64_t messages = 0, bytes = 0, refusals = 0, staged = 0;
 };
 
@@ -117,6 +120,7 @@ Result<void> run(const std::string& folder, const std::string& directory, bool w
     store.emplace(*archive);
   }
   Counter counter(*archive);
+  if (loop) counter.loop = &*loop;
   ARCH_TRY_VOID(import::walk({folder}, {}, counter));
   ARCH_TRY_VOID(archive->flush());
   double durable = seconds_since(began);

@@ -8,7 +8,7 @@ namespace arch {
 
 namespace {
 
-constexpr uint64_t kBatchBytes = 32ull << 20;
+constexpr uint64_t kBatchBytes = 8ull << 20;  // as much as an import syncs at once, so that more is seldom there
 
 }  // namespace
 

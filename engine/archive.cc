@@ -738,6 +738,17 @@ Result<std::vector<FeedEntry>> Archive::feed(uint64_t after, size_t max_messages
   return entries;  // what was read before a failure is given first; the next call meets it again
 }
 
+Result<bool> Archive::has_after(uint64_t after) const {
+  bool found = false;
+  if (state_->catalog)
+    ARCH_TRY_VOID(
+        state_->catalog->scan(Column::kDelivery, be64(after + 1), {}, [&](std::string_view, std::string_view) {
+          found = true;
+          return false;
+        }));
+  return found;
+}
+
 Result<MessageText> Archive::text(uint64_t number) const {
   if (state_->catalog) {
     ARCH_TRY(auto row, state_->catalog->get(Column::kText, be64(number)));

@@ -232,6 +232,8 @@ class Archive {
   Result<std::string> numbering() const;
   /// Deliveries with sequence > `after`, at most `max_messages` and about `max_bytes` of message bytes.
   Result<std::vector<FeedEntry>> feed(uint64_t after, size_t max_messages, uint64_t max_bytes) const;
+  /// Whether there is a delivery with sequence > `after`.
+  Result<bool> has_after(uint64_t after) const;
   /// One batch, durable (WAL synced) when it returns. Keys are message numbers.
   Result<void> put_texts(const std::vector<std::pair<uint64_t, MessageText>>& texts);
   /// With what was read in its attachments in place of kDocument. kNotFound when the follower has not been there.

@@ -481,6 +481,14 @@ Result<PackResult> pack_segment(Fs& fs, const ArchiveId& archive, uint32_t numbe
     trailer.content_digest = writer.digest();
     trailer.digests_size = digests.size();
     trailer.meta_raw = meta.size();
+    // From here on the reader has these tables, and those of a segment full of small mails are tens of megabytes.
+    result.messages = footer.messages.size();
+    result.blobs = footer.blobs.size();
+    footer = Footer();
+    small = large = {};
+    plan.own = {};
+    plan.messages = {};
+    message_index = {};
     CompressionContext compression;
     std::string bytes = digests + zstd_frame(meta, options.level, &compression);
     trailer.meta_stored = bytes.size() - digests.size();
@@ -494,7 +502,7 @@ Result<PackResult> pack_segment(Fs& fs, const ArchiveId& archive, uint32_t numbe
     ARCH_TRY(auto reader, SegmentReader::open(fs, tmp_path));
     BlockCache cache(32ull << 20);
     const auto foreign = [&](const Digest& digest, uint32_t segment) { return source.read_blob(digest, segment); };
-    if (reader->message_count() != footer.messages.size()) return fail(Code::kCorrupt, tmp_path + " lost messages");
+    if (reader->message_count() != result.messages) return fail(Code::kCorrupt, tmp_path + " lost messages");
     const auto read_back = [&](size_t begin, size_t end) -> Result<void> {
       for (size_t i = begin; i < end; ++i) {
         auto rebuilt = reader->read_message(static_cast<uint32_t>(i), foreign, &cache);
@@ -529,9 +537,7 @@ Result<PackResult> pack_segment(Fs& fs, const ArchiveId& archive, uint32_t numbe
   }
   ARCH_TRY(result.segment, SegmentReader::open(fs, path));
   result.path = path;
-  result.messages = footer.messages.size();
   result.deliveries = packed_items;
-  result.blobs = footer.blobs.size();
   result.shared_blobs = plan.shared_blobs;
   return result;
 }

@@ -299,25 +299,25 @@ class FileReader {
            is_header_field(beginning.substr(end + 1, beginning.find('\n', end + 1) - end - 1));
   }
 
-  // In memory of its size: many wait for their sync together. A file may still be written to, so that its end is where nothing more comes.
   Result<void> single(const Found& found, int fd, std::string_view beginning, uint64_t size) {
     if (size > limit_) return refuse(found.path, too_large(size));
+    // Thousands of messages wait for one sync: each takes the room of its own bytes, and whether a file has more than its size said
+    // is found out beside it.
     std::string message;
-    message.reserve(std::max<uint64_t>(size, beginning.size()));
-    message.append(beginning);
-    size_t have = message.size();
-    if (have < size) message.resize(size);
-    while (have <= limit_) {
-      const bool behind = have == message.size();  // all that was there when it was opened
-      char* const to = behind ? beginning_.data() : message.data() + have;
-      auto got = read_up_to(fd, to, behind ? beginning_.size() : message.size() - have);
+    const size_t begun = beginning.size(), expected = std::max<size_t>(size, begun);
+    message.reserve(expected);
+    message.assign(beginning);
+    message.resize(expected);
+    auto got = read_up_to(fd, message.data() + begun, expected - begun);
+    if (!got) return refuse(found.path, got.error().what);
+    message.resize(begun + *got);
+    while (message.size() <= limit_) {
+      got = read_up_to(fd, beginning_.data(), beginning_.size());
       if (!got) return refuse(found.path, got.error().what);
       if (*got == 0) break;
-      if (behind) message.append(to, *got);
-      have += *got;
+      message.append(beginning_.data(), *got);
     }
-    if (have > limit_) return refuse(found.path, too_large(have));
-    message.resize(have);
+    if (message.size() > limit_) return refuse(found.path, too_large(message.size()));
     return visitor_.message(Item{std::move(message), origin_of(found), {}});
   }
 

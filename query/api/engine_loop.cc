@@ -1,8 +1,12 @@
 #include "query/api/engine_loop.h"
 
+#include <malloc.h>
+
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -27,6 +31,13 @@ constexpr milliseconds kFirstPause{1000}, kLongestPause{60'000};
 constexpr size_t kDocumentsAtOnce = 20;  // attachments read before a stop is heard
 // While attachments go on being read, the index hears of them this often: each commit costs the searches beside it a look at its files.
 constexpr std::chrono::seconds kTellEvery{10};
+// How far the index may be behind one who appends: not so far that mail is packed (EngineOptions::pack_bytes) before it is indexed, and has to
+// be unpacked again for it.
+constexpr uint64_t kIndexLag = 192ull << 20;
+constexpr uint64_t kNearlyIndexed = 10'000;  // messages that are indexed before a segment is made of what holds them
+constexpr std::chrono::seconds kStandsStill{10};  // without a commit: it is not waited for
+constexpr size_t kFreeKept = 64u << 20;           // freed memory that the process keeps for what comes next
+constexpr std::chrono::seconds kGiveBackEvery{2};
 constexpr UnixNs kCloseWait = 10 * kNsPerSecond;  // how long a pack request waits for writers to close their files
 
 /// Remembers a failure that lasts, so that the log says when it began and when it ended, not every attempt.
@@ -67,6 +78,18 @@ Result<void> check_free(const std::string& directory, uint64_t wanted, const std
               "free some; nothing that was acknowledged is lost, and what waits goes on by itself");
 }
 
+// Batches and segments come and go among what stays, and glibc gives back by itself only what is free at an arena's end: half of an
+// import's memory was free and in between. Asked for between batches, it costs the page faults of what is used anew.
+void give_back_memory() {
+#if defined(__GLIBC__)
+  static std::atomic<std::chrono::steady_clock::rep> given_back{0};
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  auto before = given_back.load();
+  if (now - std::chrono::steady_clock::duration(before) < kGiveBackEvery || mallinfo2().fordblks <= kFreeKept) return;
+  if (given_back.compare_exchange_strong(before, now.count())) static_cast<void>(malloc_trim(0));
+#endif
+}
+
 }  // namespace
 
 Result<void> check_space_to_open(const std::string& archive_directory) {
@@ -102,6 +125,7 @@ struct EngineLoop::State {
   uint64_t pass_begun = 0,
            pass_ended = 0;  // a pass that began after a moment has seen all that was there at that moment
   uint64_t applied = 0;
+  uint64_t applied_at_start = 0;
   std::optional<Error> apply_error;  // of the last pass
   bool hurry = false;                // do not wait for news before the next pass
 
@@ -128,6 +152,10 @@ struct EngineLoop::State {
   bool documents_quiet = false;          // the readers before it had nothing to do when they looked last
   uint64_t ocr_begun = 0, ocr_idle = 0;  // passes, as document_begun and document_idle
   uint64_t ocr_wanted = 0;
+
+  // keep_pace()'s own: what was appended by when, as far as it is not indexed, and how much of it is
+  std::deque<std::pair<uint64_t, uint64_t>> appended;
+  uint64_t appended_indexed = 0;
 
   std::thread apply_thread, index_thread, pack_thread, document_thread, ocr_thread;
 
@@ -294,7 +322,10 @@ struct EngineLoop::State {
       note_indexed((*writer)->mark());
     }
     ARCH_TRY_VOID(space_for(0, "the index"));
-    ARCH_TRY_VOID((*writer)->follow(stop_or_full_function(), [this](uint64_t mark) { note_indexed(mark); }));
+    ARCH_TRY_VOID((*writer)->follow(stop_or_full_function(), [this](uint64_t mark) {
+      note_indexed(mark);
+      give_back_memory();
+    }));
     note_indexed((*writer)->mark());
     ARCH_TRY_VOID(tell_of_documents(writer->get()));
     return space_for(0, "the index");
@@ -494,6 +525,7 @@ struct EngineLoop::State {
       if (stats) packed_bytes += stats->raw_bytes;
     }
     if (!stats) return tl::unexpected<Error>(std::move(stats).error());
+    if (stats->segments > 0) give_back_memory();
     if (stats->segments > 0)
       log("info", "packed " + std::to_string(stats->messages) + " messages: " + mib(stats->raw_bytes) +
                       " of mail in " + mib(stats->segment_bytes) + ", segments " + std::to_string(stats->segments) +
@@ -527,7 +559,7 @@ EngineLoop::~EngineLoop() { stop(); }
 
 void EngineLoop::start() {
   State* state = state_.get();
-  if (auto status = state->archive.status()) state->applied = status->last_sequence;
+  if (auto status = state->archive.status()) state->applied = state->applied_at_start = status->last_sequence;
   state->apply_thread = std::thread([state] { state->run_apply(); });
   state->index_thread = std::thread([state] { state->run_index(); });
   state->pack_thread = std::thread([state] { state->run_pack(); });
@@ -539,6 +571,25 @@ void EngineLoop::start() {
 EngineProgress EngineLoop::progress() const {
   std::lock_guard lock(state_->mutex);
   return EngineProgress{state_->applied, state_->indexed, state_->packed_bytes, state_->documents, state_->doing};
+}
+
+void EngineLoop::keep_pace(uint64_t deliveries, uint64_t bytes, const StopFunction& stop) {
+  State& s = *state_;
+  s.appended.emplace_back(s.applied_at_start + deliveries, bytes);
+  uint64_t seen = 0;
+  auto moved = std::chrono::steady_clock::now();
+  for (;;) {
+    if (stop && stop()) return;
+    std::unique_lock lock(s.mutex);
+    for (; !s.appended.empty() && s.appended.front().first <= s.indexed; s.appended.pop_front())
+      s.appended_indexed = s.appended.front().second;
+    if (bytes - s.appended_indexed <= kIndexLag || s.stopping || s.index_error || s.apply_error) return;
+    const auto now = std::chrono::steady_clock::now();
+    if (s.indexed != seen) moved = now;
+    seen = s.indexed;
+    if (now - moved > kStandsStill) return;
+    s.changed.wait_for(lock, kDrainTick);
+  }
 }
 
 Result<void> EngineLoop::drain(Pack pack, const StopFunction& stop, const ProgressFunction& progress) {
@@ -556,6 +607,8 @@ Result<void> EngineLoop::drain(Pack pack, const StopFunction& stop, const Progre
         std::unique_lock lock(s.mutex);
         if (s.changed.wait_for(lock, kDrainTick, condition)) return {};
       }
+      // A segment and the compactions behind it take and leave much between two batches of the index.
+      give_back_memory();
       ARCH_TRY_VOID(tick());
     }
   };
@@ -573,10 +626,16 @@ Result<void> EngineLoop::drain(Pack pack, const StopFunction& stop, const Progre
     std::lock_guard lock(s.mutex);
     if (s.apply_error) return tl::unexpected<Error>(*s.apply_error);
     target = s.applied;
-    if (pack == Pack::kAll) request = ++s.pack_wanted;
   }
-  s.changed.notify_all();
   if (pack == Pack::kAll) {
+    // What is packed now is not to be unpacked again for an index that comes to it later. One that fails is not waited for.
+    ARCH_TRY_VOID(
+        wait_until([&] { return s.indexed + kNearlyIndexed >= target || s.index_failures > failures + 1; }));
+    {
+      std::lock_guard lock(s.mutex);
+      request = ++s.pack_wanted;
+    }
+    s.changed.notify_all();
     ARCH_TRY_VOID(wait_until([&] { return s.pack_done >= request; }));
     std::lock_guard lock(s.mutex);
     if (s.pack_error) return tl::unexpected<Error>(*s.pack_error);

@@ -57,6 +57,11 @@ class EngineLoop {
   void start();
   EngineProgress progress() const;
 
+  /// For one who appends in bulk, after each sync: `deliveries` and `bytes` are the sums since start(). Waits while the index is far
+  /// behind, since mail that is packed before it is indexed has to be unpacked again, block by block, for that. Not for an index that
+  /// fails or stands still, and not when `stop` says so.
+  void keep_pace(uint64_t deliveries, uint64_t bytes, const StopFunction& stop);
+
   enum class Pack : uint8_t {
     kWhenDue,  ///< by EngineOptions
     kAll,      ///< every closed journal file, before drain() returns

@@ -24,6 +24,9 @@ constexpr size_t kHeaderPieces = 100;          // fields of one message that the
 constexpr size_t kHeaderValueBytes = 1'000;
 constexpr size_t kBulk =
     100;  // messages at once that are no trickle: their attachments are read before they are indexed
+// Of a batch, what is in memory as mail at once; the texts and terms of all of it are.
+constexpr size_t kPieceMessages = 500;
+constexpr uint64_t kPieceBytes = 4ull << 20;
 constexpr size_t kTextsAtOnce = 64;
 constexpr size_t kNewDocuments = 500;  // of one commit
 constexpr size_t kWaitingAtOnce = 200;
@@ -163,6 +166,80 @@ Flags flags_of(const mime::Message& parsed, const extract::Extracted& extracted)
   return flags;
 }
 
+// A message on its way into a batch: read first, made a document when its attachments are known as far as they will be.
+struct Read {
+  Flags flags;
+  MessageText text;
+  std::vector<Recipient> people;
+};
+
+// Attachments of a bulk of mail, read by a few threads while the messages before are parsed. What cannot be tried stays waiting.
+class BulkReader {
+ public:
+  BulkReader(Archive& archive, const Options& options) : archive_(archive), options_(options) {
+    for (size_t i = 0; i < std::max<size_t>(1, options.reading_threads); ++i)
+      threads_.emplace_back([this] { run(); });
+  }
+  ~BulkReader() { finish(); }
+
+  /// Once for each digest that is not read yet; waits while too much is on its way.
+  Result<void> add(const Digest& digest, std::string_view message, const std::string& part) {
+    if (!seen_.insert(digest).second) return {};
+    ARCH_TRY(const bool known, archive_.has_document(digest));
+    if (known) return {};
+    auto bytes = extract::part_bytes(message, part);
+    if (!bytes) return {};
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [this] { return waiting_bytes_ < kWaitingBytes; });
+    waiting_bytes_ += bytes->bytes.size();
+    queue_.emplace_back(digest, std::move(*bytes));
+    changed_.notify_all();
+    return {};
+  }
+
+  void finish() {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      ending_ = true;
+      changed_.notify_all();
+    }
+    for (std::thread& thread : threads_)
+      if (thread.joinable()) thread.join();
+  }
+
+ private:
+  static constexpr uint64_t kWaitingBytes = 16ull << 20;  // the workers have a copy each besides
+
+  void run() {
+    for (;;) {
+      std::pair<Digest, extract::PartBytes> next;
+      {
+        std::unique_lock<std::mutex> lock(mutex_);
+        changed_.wait(lock, [this] { return ending_ || !queue_.empty(); });
+        if (queue_.empty()) return;
+        next = std::move(queue_.front());
+        queue_.pop_front();
+      }
+      const extract::PartBytes& part = next.second;
+      auto document = options_.read_document(part.bytes, {part.media_type, part.filename, part.charset});
+      if (document) static_cast<void>(archive_.put_document(next.first, *document));
+      std::lock_guard<std::mutex> lock(mutex_);
+      waiting_bytes_ -= part.bytes.size();
+      changed_.notify_all();
+    }
+  }
+
+  Archive& archive_;
+  const Options& options_;
+  std::set<Digest> seen_;  // the caller's
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::pair<Digest, extract::PartBytes>> queue_;  // this and what follows: mutex_
+  uint64_t waiting_bytes_ = 0;
+  bool ending_ = false;
+  std::vector<std::thread> threads_;
+};
+
 }  // namespace
 
 struct IndexWriter::State {
@@ -176,7 +253,9 @@ struct IndexWriter::State {
   uint64_t given_up = 0;
   std::string numbering;
 
-  Result<IndexStore::Batch> make_batch(std::vector<FeedEntry> entries, const std::function<bool()>& stop);
+  /// Of what follows the sequence number `after`. None: nothing does.
+  Result<std::optional<IndexStore::Batch>> make_batch(uint64_t after, const std::function<bool()>& stop);
+  Result<Read> read_entry(FeedEntry& entry, BulkReader* bulk);
   /// What is known of the documents that `text` stands for: their words in place of the references, into `*expanded`, and of what
   /// types they are. Sets TextPiece::waiting. True when each of them is read.
   /// A picture that the message shows is of no type that it has attached.
@@ -254,127 +333,69 @@ Result<bool> IndexWriter::State::take_in(const MessageInfo& message, MessageText
   return all_read;
 }
 
-namespace {
-
-// A message on its way into a batch: read first, made a document when its attachments are known as far as they will be.
-struct Read {
-  Flags flags;
-  MessageText text;
-  std::vector<Recipient> people;
-};
-
-// Attachments of a bulk of mail, read by a few threads while the messages before are parsed. What cannot be tried stays waiting.
-class BulkReader {
- public:
-  BulkReader(Archive& archive, const Options& options) : archive_(archive), options_(options) {
-    for (size_t i = 0; i < std::max<size_t>(1, options.reading_threads); ++i)
-      threads_.emplace_back([this] { run(); });
+// Reads the text of an entry, and drops its bytes.
+Result<Read> IndexWriter::State::read_entry(FeedEntry& entry, BulkReader* bulk) {
+  Read read;
+  // The archive's own address says nothing about who got the mail.
+  const Delivery& delivery = entry.delivery.delivery;
+  if (!is_archive_copy(delivery)) read.people = delivery.rcpt;
+  if (!entry.first) return read;
+  ARCH_TRY(bool readable, entry.damaged ? Result<bool>(false) : attempt->begin(entry.delivery.sequence));
+  if (readable) {
+    const mime::Message parsed = mime::parse(entry.bytes);
+    extract::Extracted extracted = extract::extract(entry.bytes, parsed, read.people);
+    read.flags = flags_of(parsed, extracted);
+    read.text = std::move(extracted.pieces);
+    add_headers(parsed, &read.text);
+  } else {
+    read.flags.partial = true;
+    read.text = text_of_catalog(entry.message);
+    ++given_up;
   }
-  ~BulkReader() { finish(); }
-
-  /// Once for each digest that is not read yet; waits while too much is on its way.
-  Result<void> add(const Digest& digest, std::string_view message, const std::string& part) {
-    if (!seen_.insert(digest).second) return {};
-    ARCH_TRY(const bool known, archive_.has_document(digest));
-    if (known) return {};
-    auto bytes = extract::part_bytes(message, part);
-    if (!bytes) return {};
-    std::unique_lock<std::mutex> lock(mutex_);
-    changed_.wait(lock, [this] { return waiting_bytes_ < kWaitingBytes; });
-    waiting_bytes_ += bytes->bytes.size();
-    queue_.emplace_back(digest, std::move(*bytes));
-    changed_.notify_all();
-    return {};
-  }
-
-  void finish() {
-    {
-      std::lock_guard<std::mutex> lock(mutex_);
-      ending_ = true;
-      changed_.notify_all();
-    }
-    for (std::thread& thread : threads_)
-      if (thread.joinable()) thread.join();
-  }
-
- private:
-  static constexpr uint64_t kWaitingBytes = 64ull << 20;
-
-  void run() {
-    for (;;) {
-      std::pair<Digest, extract::PartBytes> next;
-      {
-        std::unique_lock<std::mutex> lock(mutex_);
-        changed_.wait(lock, [this] { return ending_ || !queue_.empty(); });
-        if (queue_.empty()) return;
-        next = std::move(queue_.front());
-        queue_.pop_front();
-      }
-      const extract::PartBytes& part = next.second;
-      auto document = options_.read_document(part.bytes, {part.media_type, part.filename, part.charset});
-      if (document) static_cast<void>(archive_.put_document(next.first, *document));
-      std::lock_guard<std::mutex> lock(mutex_);
-      waiting_bytes_ -= part.bytes.size();
-      changed_.notify_all();
-    }
-  }
-
-  Archive& archive_;
-  const Options& options_;
-  std::set<Digest> seen_;  // the caller's
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::pair<Digest, extract::PartBytes>> queue_;  // this and what follows: mutex_
-  uint64_t waiting_bytes_ = 0;
-  bool ending_ = false;
-  std::vector<std::thread> threads_;
-};
-
-}  // namespace
+  if (bulk != nullptr)
+    for (const TextPiece& piece : read.text)
+      if (piece.field == TextPiece::kDocument)
+        ARCH_TRY_VOID(bulk->add(Digest::from_view(piece.text), entry.bytes, piece.part));
+  std::string().swap(entry.bytes);
+  return read;
+}
 
 // Texts are durable in the catalog when it returns. Ends early when `stop` says so: the batch then covers what was done.
-Result<IndexStore::Batch> IndexWriter::State::make_batch(std::vector<FeedEntry> entries,
-                                                         const std::function<bool()>& stop) {
+Result<std::optional<IndexStore::Batch>> IndexWriter::State::make_batch(uint64_t after,
+                                                                        const std::function<bool()>& stop) {
   IndexStore::Batch batch;
   std::unordered_map<uint64_t, size_t> places;  // message number -> in batch.documents
   std::vector<std::pair<uint64_t, MessageText>> texts;
   size_t text_bytes = 0;
 
-  std::vector<Read> reads(entries.size());
-  size_t done = 0;
+  std::vector<FeedEntry> entries;  // without their bytes
+  std::vector<Read> reads;
   {
     std::optional<BulkReader> bulk;
-    if (options.read_document && entries.size() >= kBulk) bulk.emplace(archive, options);
-    for (; done < entries.size(); ++done) {
-      if (done != 0 && stop && stop()) break;
-      FeedEntry& entry = entries[done];
-      Read& read = reads[done];
-      // The archive's own address says nothing about who got the mail.
-      const Delivery& delivery = entry.delivery.delivery;
-      if (!is_archive_copy(delivery)) read.people = delivery.rcpt;
-      if (!entry.first) continue;
-      ARCH_TRY(bool readable, entry.damaged ? Result<bool>(false) : attempt->begin(entry.delivery.sequence));
-      if (readable) {
-        const mime::Message parsed = mime::parse(entry.bytes);
-        extract::Extracted extracted = extract::extract(entry.bytes, parsed, read.people);
-        read.flags = flags_of(parsed, extracted);
-        read.text = std::move(extracted.pieces);
-        add_headers(parsed, &read.text);
-      } else {
-        read.flags.partial = true;
-        read.text = text_of_catalog(entry.message);
-        ++given_up;
+    ARCH_TRY(const bool many, options.read_document ? archive.has_after(after + kBulk - 1) : Result<bool>(false));
+    if (many) bulk.emplace(archive, options);
+    uint64_t bytes = 0;
+    bool stopped = false;
+    while (!stopped && entries.size() < options.batch_messages && bytes < options.batch_bytes) {
+      auto piece = archive.feed(after, std::min(kPieceMessages, options.batch_messages - entries.size()),
+                                std::min(kPieceBytes, options.batch_bytes - bytes));
+      if (!piece && entries.empty()) return tl::unexpected<Error>(piece.error());
+      if (!piece || piece->empty()) break;  // what was read is indexed first; the next call meets the error again
+      for (FeedEntry& entry : *piece) {
+        stopped = !entries.empty() && stop && stop();
+        if (stopped) break;
+        after = entry.delivery.sequence;
+        bytes += entry.bytes.size();
+        ARCH_TRY(Read read, read_entry(entry, bulk ? &*bulk : nullptr));
+        reads.push_back(std::move(read));
+        entries.push_back(std::move(entry));
       }
-      if (bulk)
-        for (const TextPiece& piece : read.text)
-          if (piece.field == TextPiece::kDocument)
-            ARCH_TRY_VOID(bulk->add(Digest::from_view(piece.text), entry.bytes, piece.part));
-      std::string().swap(entry.bytes);
     }
   }
+  if (entries.empty()) return std::optional<IndexStore::Batch>();
   ARCH_TRY_VOID(attempt->end());
 
-  for (size_t i = 0; i < done; ++i) {
+  for (size_t i = 0; i < entries.size(); ++i) {
     FeedEntry& entry = entries[i];
     Read& read = reads[i];
     const DeliveryInfo& delivery = entry.delivery;
@@ -410,7 +431,7 @@ Result<IndexStore::Batch> IndexWriter::State::make_batch(std::vector<FeedEntry> 
     batch.mark_digest = mark_digest(numbering, entry.message.digest);
   }
   if (!texts.empty()) ARCH_TRY_VOID(archive.put_texts(texts));
-  return batch;
+  return std::optional<IndexStore::Batch>(std::move(batch));
 }
 
 Result<uint64_t> IndexWriter::take_documents(const std::function<bool()>& stop) {
@@ -565,19 +586,18 @@ Result<uint64_t> IndexWriter::follow(const std::function<bool()>& stop,
       if (progress) progress(committed);
     };
     while (!stop || !stop()) {
-      ARCH_TRY(std::vector<FeedEntry> entries, s.archive.feed(fed, s.options.batch_messages, s.options.batch_bytes));
-      if (entries.empty()) {
+      ARCH_TRY(std::optional<IndexStore::Batch> batch, s.make_batch(fed, stop));
+      if (!batch) {
         caught_up = true;
         break;
       }
-      ARCH_TRY(IndexStore::Batch batch, s.make_batch(std::move(entries), stop));
-      fed = batch.mark;
-      while (!batch.documents.empty() && batch.documents.back().number >= sequenced + SequenceWriter::kMessages) {
-        ARCH_TRY(const SequencesState run, s.write_sequences(sequenced + 1, batch.documents.back().number));
+      fed = batch->mark;
+      while (!batch->documents.empty() && batch->documents.back().number >= sequenced + SequenceWriter::kMessages) {
+        ARCH_TRY(const SequencesState run, s.write_sequences(sequenced + 1, batch->documents.back().number));
         sequenced = run.last;
-        batch.sequences.push_back(run);
+        batch->sequences.push_back(run);
       }
-      if (!committer.push(std::move(batch))) break;
+      if (!committer.push(std::move(*batch))) break;
       tell();
     }
     auto drained = committer.drain();

@@ -172,8 +172,11 @@ size_t common_bytes(std::string_view a, std::string_view b) {
 struct SequenceWriter::State {
   uint64_t first = 0;
   Vocabulary vocabulary;
-  std::vector<uint32_t> words;  // of all texts: a field below kFields, or kFixed + a word
-  std::vector<uint32_t> ends;   // of each message in words; kUnknown set: its text is not known
+  // Of all texts: a field below kFields, or kFixed + a word. As varints, since most words that are met again came early: two bytes
+  // each where a number would be four.
+  ByteWriter words;
+  uint64_t word_count = 0;
+  std::vector<uint32_t> ends;  // of each message in words; kUnknown set: its text is not known
   std::array<uint64_t, kFixed> fixed{};
 };
 
@@ -185,16 +188,17 @@ void SequenceWriter::add(const MessageText& text) {
   for (const TextPiece& piece : text) {
     if (piece.field < TextPiece::kSubject || piece.field > TextPiece::kAttachment) continue;
     const uint32_t field = piece.field - TextPiece::kSubject;
-    s.words.push_back(field);
+    s.words.varint(field);
     ++s.fixed[field];
-    for (text::Scanner scanner(piece.text); scanner.next();)
-      s.words.push_back(kFixed + s.vocabulary.of(scanner.term()));
+    ++s.word_count;
+    for (text::Scanner scanner(piece.text); scanner.next(); ++s.word_count)
+      s.words.varint(kFixed + s.vocabulary.of(scanner.term()));
   }
   ARCH_CHECK(s.words.size() < kUnknown);
   s.ends.push_back(static_cast<uint32_t>(s.words.size()) | (text.empty() ? kUnknown : 0));
 }
 
-bool SequenceWriter::full() const { return state_->ends.size() >= kMessages || state_->words.size() >= kWords; }
+bool SequenceWriter::full() const { return state_->ends.size() >= kMessages || state_->word_count >= kWords; }
 uint64_t SequenceWriter::last() const { return state_->first + state_->ends.size() - 1; }
 
 Result<void> SequenceWriter::write(const std::string& path, const std::vector<LateText>& late) {
@@ -225,16 +229,10 @@ Result<void> SequenceWriter::write(const std::string& path, const std::vector<La
   for (size_t i = 0; i < by_count.size(); ++i) ranks[by_count[i]] = kFixed + static_cast<uint32_t>(i);
   std::vector<std::string> codes;
   for (uint32_t rank = 0; rank < counts.size(); ++rank) codes.push_back(code_of_rank(rank, header.stops));
-  std::string text;
-  std::vector<uint32_t> ends;
-  size_t at = 0;
-  for (uint32_t end : s.ends) {
-    for (; at < (end & ~kUnknown); ++at)
-      text += codes[s.words[at] < kFixed ? s.words[at] : ranks[s.words[at] - kFixed]];
-    if (text.size() >= kUnknown) return fail(Code::kTooLarge, path + ": the texts of so many messages are too long");
-    ends.push_back(static_cast<uint32_t>(text.size()) | (end & kUnknown));
-  }
-  header.code_bytes = text.size();
+  header.code_bytes = 0;
+  for (size_t rank = 0; rank < counts.size(); ++rank) header.code_bytes += counts[rank] * codes[rank].size();
+  if (header.code_bytes >= kUnknown)
+    return fail(Code::kTooLarge, path + ": the texts of so many messages are too long");
 
   std::sort(by_count.begin(), by_count.end(),
             [&](uint32_t a, uint32_t b) { return s.vocabulary.word(a) < s.vocabulary.word(b); });
@@ -255,7 +253,11 @@ Result<void> SequenceWriter::write(const std::string& path, const std::vector<La
   }
   header.word_bytes = words.size();
 
-  std::string file(reinterpret_cast<const char*>(&header), sizeof header);
+  // The codes are most of the file and are written where they stay; the rest in front of them is small.
+  std::string file;
+  file.reserve(sizeof header + padded(late.size() * sizeof(LateText)) + padded(s.ends.size() * sizeof(uint32_t)) +
+               padded(buckets.size() * sizeof(uint32_t)) + padded(words.size()) + header.code_bytes + kPadding);
+  file.append(reinterpret_cast<const char*>(&header), sizeof header);
   const auto append = [&file](const void* bytes, size_t size) {
     file.append(static_cast<const char*>(bytes), size);
     file.resize(padded(file.size()));
@@ -266,10 +268,24 @@ Result<void> SequenceWriter::write(const std::string& path, const std::vector<La
     std::memcpy(late_bytes.data() + i * sizeof(LateText) + offsetof(LateText, times), &late[i].times, 4);
   }
   append(late_bytes.data(), late_bytes.size());
+  const size_t ends_at = file.size();
+  std::vector<uint32_t> ends(s.ends.size());
   append(ends.data(), ends.size() * sizeof ends[0]);
   append(buckets.data(), buckets.size() * sizeof buckets[0]);
   append(words.view().data(), words.size());
-  file.append(text);
+  const size_t codes_at = file.size();
+  for (size_t i = 0, at = 0; i < ends.size(); ++i) {
+    const uint32_t end = s.ends[i] & ~kUnknown;
+    ByteReader text(s.words.view().substr(at, end - at));
+    while (!text.rest().empty()) {
+      const uint64_t word = text.varint();
+      file += codes[word < kFixed ? word : ranks[word - kFixed]];
+    }
+    at = end;
+    ends[i] = static_cast<uint32_t>(file.size() - codes_at) | (s.ends[i] & kUnknown);
+  }
+  ARCH_CHECK(file.size() - codes_at == header.code_bytes);
+  std::memcpy(file.data() + ends_at, ends.data(), ends.size() * sizeof ends[0]);
   file.resize(file.size() + kPadding);
   header.checksum = checksum_of(header, std::string_view(file).substr(sizeof header));
   std::memcpy(file.data(), &header, sizeof header);

@@ -66,8 +66,11 @@ struct Counts {
 
 class Importer : public import::Visitor {
  public:
-  Importer(Archive& archive, const Invocation& invocation, tool::ProgressLine& line, uint64_t total)
+  /// `loop`: null when another process applies and indexes.
+  Importer(Archive& archive, api::EngineLoop* loop, const Invocation& invocation, tool::ProgressLine& line,
+           uint64_t total)
       : archive_(archive),
+        loop_(loop),
         line_(line),
         total_(total),
         quiet_(invocation.has("quiet")),
@@ -94,13 +97,17 @@ class Importer : public import::Visitor {
     ARCH_TRY_VOID(archive_.append_staged(std::move(delivery), std::move(item.message)));
     staged_ += size;
     ++staged_messages_;
+    appended_bytes_ += size;
+    ++appended_;
     if (!seen_.insert(digest) || known) {
       ++counts_.known;
     } else {
       ++counts_.stored;
       counts_.stored_bytes += size;
     }
-    if (staged_ >= kFlushBytes || staged_messages_ >= kFlushMessages) return flush();
+    if (staged_ < kFlushBytes && staged_messages_ < kFlushMessages) return {};
+    ARCH_TRY_VOID(flush());
+    if (loop_ != nullptr) loop_->keep_pace(appended_, appended_bytes_, tool::stop_requested);
     return {};
   }
 
@@ -145,6 +152,7 @@ class Importer : public import::Visitor {
   }
 
   Archive& archive_;
+  api::EngineLoop* const loop_;
   tool::ProgressLine& line_;
   const uint64_t total_;
   const bool quiet_, json_;
@@ -154,6 +162,7 @@ class Importer : public import::Visitor {
   std::vector<import::Refused> refusals_;
   uint64_t staged_ = 0;
   size_t staged_messages_ = 0;
+  uint64_t appended_ = 0, appended_bytes_ = 0;
   int named_refused_ = 0;
 };
 
@@ -236,7 +245,7 @@ int run_import(const Invocation& invocation) {
     loop->start();
   }
 
-  Importer importer(**archive, invocation, line, totals->bytes);
+  Importer importer(**archive, loop.get(), invocation, line, totals->bytes);
   auto result = import::walk(invocation.arguments, options, importer);
   auto flushed = importer.flush();
   auto closed = (*archive)->close_journal();
