@@ -7,7 +7,6 @@
 #include <rocksdb/write_batch.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include <algorithm>
 #include <array>
@@ -16,6 +15,8 @@
 #include <filesystem>
 #include <future>
 #include <utility>
+
+#include "engine/base/settled.h"
 
 namespace arch {
 
@@ -137,15 +138,12 @@ struct Seen {
 
 int64_t changed_ns(const struct stat& info) { return info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec; }
 
-// Nothing when the directory has changed just now: a second change within the same tick of the file system's clock could not be told.
+// Nothing when the directory has changed just now.
 std::optional<Seen> look_at(const std::string& path) {
-  constexpr int64_t kSettledNs = 1'000'000'000;
   struct stat info {};
-  timespec now{};
-  if (::stat(path.c_str(), &info) != 0 || ::clock_gettime(CLOCK_REALTIME, &now) != 0) return std::nullopt;
+  if (::stat(path.c_str(), &info) != 0 || !has_settled(info)) return std::nullopt;
   Seen seen;
   seen.changed_ns = changed_ns(info);
-  if (now.tv_sec * 1'000'000'000 + now.tv_nsec - seen.changed_ns < kSettledNs) return std::nullopt;
   std::error_code error;
   for (std::filesystem::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
     const std::string file = at->path().string(), name = at->path().filename().string();

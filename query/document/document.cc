@@ -1,12 +1,12 @@
 #include "query/document/document.h"
 
 #include <expat.h>
-#include <time.h>
 
 #include <algorithm>
 #include <array>
 
 #include "engine/base/ascii.h"
+#include "engine/base/processor_time.h"
 #include "engine/mime/message.h"
 #include "query/document/format.h"
 #include "query/document/reader.h"
@@ -125,13 +125,6 @@ void finish(File& file) {
   if (file.status == Status::kRead && blank(file.text)) file.status = Status::kNoText;
   if (blank(file.text)) file.text.clear();
   file.text = mime::to_utf8(file.text, "utf-8");
-}
-
-// Of this thread.
-std::chrono::nanoseconds processor_time() {
-  timespec time{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
 }  // namespace

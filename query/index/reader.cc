@@ -4,7 +4,6 @@
 #include <emmintrin.h>
 #endif
 #include <sys/stat.h>
-#include <time.h>
 
 #include <algorithm>
 #include <atomic>
@@ -14,6 +13,7 @@
 #include <unordered_map>
 
 #include "engine/base/bytes.h"
+#include "engine/base/settled.h"
 #include "query/index/generation.h"
 #include "query/index/index.h"
 #include "query/index/store.h"
@@ -97,15 +97,10 @@ std::string identity_of(const struct stat& status) {
          be64(static_cast<uint64_t>(status.st_mtim.tv_nsec));
 }
 
-/// The same for one that is replaced, or a directory; empty when it has changed just now: a second change within the same tick of
-/// the file system's clock could not be told.
+/// The same for one that is replaced, or a directory; empty when it has changed just now.
 std::string settled_identity_of(const std::string& path) {
-  constexpr int64_t kSettledNs = 1'000'000'000;
   struct stat status {};
-  timespec now{};
-  if (::stat(path.c_str(), &status) != 0 || ::clock_gettime(CLOCK_REALTIME, &now) != 0) return {};
-  const int64_t age = (now.tv_sec - status.st_mtim.tv_sec) * 1'000'000'000 + now.tv_nsec - status.st_mtim.tv_nsec;
-  return age < kSettledNs ? std::string() : identity_of(status);
+  return ::stat(path.c_str(), &status) == 0 && has_settled(status) ? identity_of(status) : std::string();
 }
 
 /// The sealed shards of a generation as they lie on disk now.

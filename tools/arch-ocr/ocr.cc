@@ -16,8 +16,8 @@
 #include <chrono>
 #include <climits>
 #include <cmath>
-#include <ctime>
 
+#include "engine/base/processor_time.h"
 #include "query/document/utf16.h"
 #include "tools/arch-extract/small_pdf.h"
 
@@ -29,13 +29,6 @@ using document::DocumentText;
 using document::Limits;
 using document::Status;
 using std::chrono::nanoseconds;
-
-// What the processor spent on us.
-nanoseconds now() {
-  timespec time{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
-}
 
 constexpr double kResolution = 300;         // dots per inch of a rendered page: what tesseract was trained for
 constexpr double kMostPixels = 12'000'000;  // of what tesseract looks at, a page of A4 at 300 dpi has 8.7 million
@@ -141,7 +134,7 @@ struct Reader::State {
   }
   bool go_on() {
     if (out.status == Status::kOverLimit) return false;
-    if (now() < end) return true;
+    if (processor_time() < end) return true;
     fail(Status::kOverLimit, "the time is over");
     return false;
   }
@@ -155,11 +148,11 @@ struct Reader::State {
   void recognize() {
     api.SetSourceResolution(static_cast<int>(kResolution));
     tesseract::ETEXT_DESC monitor;
-    page_end = std::min<nanoseconds>(end, now() + limits->time / 2);
+    page_end = std::min<nanoseconds>(end, processor_time() + limits->time / 2);
     monitor.cancel_this = this;
-    monitor.cancel = [](void* self, int) { return now() >= static_cast<State*>(self)->page_end; };
+    monitor.cancel = [](void* self, int) { return processor_time() >= static_cast<State*>(self)->page_end; };
     const bool done = api.Recognize(&monitor) == 0;
-    if (now() >= page_end) fail(Status::kOverLimit, "the time of a page is over");
+    if (processor_time() >= page_end) fail(Status::kOverLimit, "the time of a page is over");
     const std::unique_ptr<tesseract::ResultIterator> at(done ? api.GetIterator() : nullptr);
     if (at) take_words(*at);
     api.Clear();
@@ -308,7 +301,7 @@ std::string Reader::version() const {
 document::DocumentText Reader::read(std::span<const std::byte> bytes, const Limits& limits) {
   State& s = *state_;
   s.limits = &limits;
-  s.end = now() + limits.time;
+  s.end = processor_time() + limits.time;
   s.out = DocumentText();
   s.out.status = Status::kRead;
   s.out.tool = "tesseract";
