@@ -120,6 +120,9 @@ TEST_F(AnswersTest, CountsAddUp) {
       << "as far as both words go";
   EXPECT_EQ(counted("from"),
             "eva@autre.example=2 zoe@maison.example=2 paul@dupont.example=1 other=0 missing=0 total=5");
+  EXPECT_EQ(counted("domain", "", 1), counted("from_domain", "", 1));
+  EXPECT_EQ(counted("to", "", 9), counted("rcpt", "", 9));
+  EXPECT_EQ(counted("type", "", 9), counted("attachment_type", "", 9));
   EXPECT_EQ(counted("from_domain", "", 1), "autre.example=2 other=3 missing=0 total=5");
   EXPECT_EQ(counted("rcpt_domain"),
             "dupont.example=2 maison.example=2 ailleurs.example=1 autre.example=1 other=0 missing=0 total=5");

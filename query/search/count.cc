@@ -129,7 +129,12 @@ void count_periods(const Mails& mails, const std::string& timezone, size_t lette
   }
 }
 
-Result<CountAnswer> Searcher::count(const Request& request, const std::string& by, size_t limit) {
+Result<CountAnswer> Searcher::count(const Request& request, const std::string& asked_by, size_t limit) {
+  // What the operators of the query language are called, beside the names that answers give.
+  static const std::map<std::string, std::string, std::less<>> kSynonyms = {
+      {"to", "rcpt"}, {"domain", "from_domain"}, {"type", "attachment_type"}};
+  const auto synonym = kSynonyms.find(asked_by);
+  const std::string& by = synonym == kSynonyms.end() ? asked_by : synonym->second;
   if (std::find(count_keys().begin(), count_keys().end(), by) == count_keys().end()) {
     std::string known;
     for (std::string_view key : count_keys()) known += (known.empty() ? "" : ", ") + std::string(key);

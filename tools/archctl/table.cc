@@ -168,7 +168,7 @@ const std::vector<Command>& commands() {
        {{"by", 0, "WHAT",
          "year, month (default), day, from, from_domain, rcpt, rcpt_domain, direction, list, attachment_type, "
          "language, "
-         "size_class"},
+         "size_class; to, domain and type for rcpt, from_domain and attachment_type"},
         {"limit", 'n', "N", "at most N values (default 20): the most frequent; of periods the newest"},
         {"no-widen", 0, "", "words as typed, no other forms"},
         {"csv", 0, "", "comma-separated values"},
